@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
+import {Create2} from "@openzeppelin/contracts/utils/Create2.sol";
+import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
+import {IEscrow, Order, Role, Settlement, Signature, State} from "./interfaces/IEscrow.sol";
+import {IPermit2} from "./interfaces/IPermit2.sol";
+import {IVault} from "./interfaces/IVault.sol";
+import {Policy} from "./libraries/Policy.sol";
+import {Signatures} from "./libraries/Signatures.sol";
+import {Terms} from "./libraries/Terms.sol";
+import {Vaults} from "./libraries/Vaults.sol";
+import {Vault} from "./Vault.sol";
+
+/// @notice See `IEscrow`.
+contract Escrow is IEscrow, Vault, EIP712, ReentrancyGuardTransient {
+    using Terms for Order;
+
+    bytes32 private constant SETTLEMENT_TYPEHASH =
+        keccak256("Settlement(bytes32 orderId,uint256 toBuyer,uint256 validUntil)");
+    bytes32 private constant REFUND_REQUEST_TYPEHASH = keccak256("RefundRequest(bytes32 orderId)");
+    bytes32 private constant DISPUTE_TYPEHASH = keccak256("Dispute(bytes32 orderId)");
+    bytes32 private constant CLAIM_TO_TYPEHASH =
+        keccak256("ClaimTo(bytes32 orderId,address owner,address to,uint256 validUntil)");
+    string private constant WITNESS_TYPE =
+        string.concat("Order witness)", Terms.ORDER_TYPE, "TokenPermissions(address token,uint256 amount)");
+
+    /// Permit2 has the same address on every chain.
+    IPermit2 private constant PERMIT2 = IPermit2(0x000000000022D473030F116dDEE9F6B43aC78BA3);
+
+    bytes32 private immutable VAULT_CODE_HASH = keccak256(Vaults.creationCode(address(this)));
+
+    mapping(bytes32 orderId => State) private states;
+    mapping(bytes32 orderId => mapping(address owner => uint256 amount)) private claims;
+    mapping(bytes32 orderId => uint256 amount) private claimSums;
+
+    constructor() EIP712("OTC Escrow", "1") {}
+
+    /// @inheritdoc IEscrow
+    function settle(Order memory order, uint256 toBuyer, uint256 validUntil, Signature[] calldata signatures)
+        external
+        onlyEscrow
+        nonReentrant
+        returns (bytes32)
+    {
+        return settleFor(msg.sender, order, toBuyer, validUntil, signatures);
+    }
+
+    /// @inheritdoc IEscrow
+    function settleBatch(Settlement[] calldata items) external onlyEscrow returns (bool[] memory settled) {
+        settled = new bool[](items.length);
+        for (uint256 i; i < items.length; ++i) {
+            try this.settleItem(msg.sender, items[i]) {
+                settled[i] = true;
+            } catch (bytes memory reason) {
+                emit SettlementFailed(i, orderIdOf(items[i].order), reason);
+            }
+        }
+    }
+
+    /// @dev One item of a batch, in a call of its own so that it can fail alone.
+    function settleItem(address sender, Settlement calldata item) external nonReentrant {
+        require(msg.sender == address(this), OnlySelf(msg.sender));
+        settleFor(sender, item.order, item.toBuyer, item.validUntil, item.signatures);
+    }
+
+    /// @inheritdoc IEscrow
+    function requestRefund(Order memory order, bytes calldata signature) external onlyEscrow {
+        bytes32 orderId = orderIdOf(order);
+        State storage state = states[orderId];
+        requireUnsettled(orderId);
+        require(block.timestamp >= order.payBy, TooEarly(order.payBy, block.timestamp));
+        require(state.disputedAt == 0, AlreadyDisputed(orderId, state.disputedAt));
+        require(state.refundRequestedAt == 0, AlreadyRequested(orderId, state.refundRequestedAt));
+        requireSignedBy(order, Role.Seller, orderId, REFUND_REQUEST_TYPEHASH, signature);
+
+        state.refundRequestedAt = uint64(block.timestamp);
+        emit RefundRequested(orderId, order.seller, order.buyer, order);
+    }
+
+    /// @inheritdoc IEscrow
+    function dispute(Order memory order, Role by, bytes calldata signature) external onlyEscrow {
+        bytes32 orderId = orderIdOf(order);
+        State storage state = states[orderId];
+        address vault = requireUnsettled(orderId);
+        require(order.valid(), InvalidTerms(orderId));
+        require(by == Role.Seller || by == Role.Buyer, NotATrader(by));
+        require(state.disputedAt == 0, AlreadyDisputed(orderId, state.disputedAt));
+        uint256 balance = IERC20(order.token).balanceOf(vault);
+        require(balance >= order.amount, Short(vault, balance, order.amount));
+        requireSignedBy(order, by, orderId, DISPUTE_TYPEHASH, signature);
+
+        state.disputedAt = uint64(block.timestamp);
+        emit Disputed(orderId, order.seller, order.buyer, order, by);
+    }
+
+    /// @inheritdoc IEscrow
+    function claim(Order memory order, address to, uint256 validUntil, bytes calldata coordinatorSignature)
+        external
+        onlyEscrow
+        nonReentrant
+    {
+        bytes32 orderId = orderIdOf(order);
+        uint256 amount = claims[orderId][msg.sender];
+        require(amount != 0, NoClaim(orderId, msg.sender));
+        if (to != msg.sender) {
+            require(block.timestamp < validUntil, Expired(validUntil, block.timestamp));
+            bytes32 message = keccak256(abi.encode(CLAIM_TO_TYPEHASH, orderId, msg.sender, to, validUntil));
+            requireSignature(order, Role.Coordinator, _hashTypedDataV4(message), coordinatorSignature);
+        }
+
+        delete claims[orderId][msg.sender];
+        claimSums[orderId] -= amount;
+        emit Claimed(orderId, msg.sender, to, amount);
+        require(IVault(vaultOf(orderId)).send(order.token, to, amount), TransferRefused(order.token, to, amount));
+    }
+
+    /// @inheritdoc IEscrow
+    function sweep(Order memory order, address token) external onlyEscrow nonReentrant {
+        bytes32 orderId = orderIdOf(order);
+        address vault = vaultOf(orderId);
+        require(vault.code.length != 0, NotSettled(orderId, vault));
+        uint256 amount = token == address(0) ? vault.balance : IERC20(token).balanceOf(vault);
+        uint256 reserved = token == order.token ? claimSums[orderId] : 0;
+        require(amount > reserved, NothingToSweep(orderId, token));
+        amount -= reserved;
+
+        emit Swept(orderId, token, order.seller, amount);
+        require(IVault(vault).send(token, order.seller, amount), TransferRefused(token, order.seller, amount));
+    }
+
+    /// @inheritdoc IEscrow
+    function fundWithPermit2(Order memory order, uint256 nonce, uint256 deadline, bytes calldata signature)
+        external
+        onlyEscrow
+    {
+        bytes32 orderId = orderIdOf(order);
+        PERMIT2.permitWitnessTransferFrom(
+            IPermit2.PermitTransferFrom(IPermit2.TokenPermissions(order.token, order.amount), nonce, deadline),
+            IPermit2.SignatureTransferDetails(requireUnsettled(orderId), order.amount),
+            order.seller,
+            order.hash(),
+            WITNESS_TYPE,
+            signature
+        );
+    }
+
+    /// @inheritdoc IEscrow
+    function orderIdOf(Order memory order) public view returns (bytes32) {
+        return _hashTypedDataV4(order.hash());
+    }
+
+    /// @inheritdoc IEscrow
+    function vaultOf(bytes32 orderId) public view returns (address) {
+        return Create2.computeAddress(orderId, VAULT_CODE_HASH);
+    }
+
+    /// @inheritdoc IEscrow
+    function stateOf(bytes32 orderId) external view returns (State memory) {
+        return states[orderId];
+    }
+
+    /// @inheritdoc IEscrow
+    function claimOf(bytes32 orderId, address owner) external view returns (uint256) {
+        return claims[orderId][owner];
+    }
+
+    /// @inheritdoc IEscrow
+    function claimsOf(bytes32 orderId) external view returns (uint256) {
+        return claimSums[orderId];
+    }
+
+    /// @inheritdoc IEscrow
+    function allows(Order memory order, uint256 toBuyer, uint256 roles) external view returns (bool) {
+        bytes32 orderId = orderIdOf(order);
+        return vaultOf(orderId).code.length == 0 && permitted(order, orderId, toBuyer, roles);
+    }
+
+    function settleFor(
+        address sender,
+        Order memory order,
+        uint256 toBuyer,
+        uint256 validUntil,
+        Signature[] calldata signatures
+    ) private returns (bytes32 orderId) {
+        orderId = orderIdOf(order);
+        require(block.timestamp < validUntil, Expired(validUntil, block.timestamp));
+        require(toBuyer <= order.amount, ExceedsAmount(toBuyer, order.amount));
+
+        bytes32 digest = _hashTypedDataV4(keccak256(abi.encode(SETTLEMENT_TYPEHASH, orderId, toBuyer, validUntil)));
+        uint256 roles = order.rolesOf(sender);
+        for (uint256 i; i < signatures.length; ++i) {
+            Role role = signatures[i].role;
+            requireSignature(order, role, digest, signatures[i].data);
+            roles |= 1 << uint256(role);
+        }
+        require(
+            permitted(order, orderId, toBuyer, roles),
+            NotAllowed(orderId, roles, toBuyer, states[orderId], block.timestamp)
+        );
+        address vault = vaultOf(orderId);
+        uint256 balance = IERC20(order.token).balanceOf(vault);
+        if (balance < order.amount) requireCovered(orderId, toBuyer, roles, balance);
+        require(Vaults.create(orderId) != address(0), AlreadySettled(orderId, vault));
+
+        payOut(order, orderId, vault, toBuyer, balance);
+        emit Settled(orderId, roles, toBuyer);
+    }
+
+    /// The policy's answer; where the terms are unusable, the tokens may only go back, and anyone may send them.
+    function permitted(Order memory order, bytes32 orderId, uint256 toBuyer, uint256 roles)
+        private
+        view
+        returns (bool)
+    {
+        if (!order.valid()) return toBuyer == 0;
+        return Policy.agreed(roles, toBuyer, order.amount)
+            || Policy.due(roles, toBuyer, order, states[orderId], block.timestamp);
+    }
+
+    /// A vault short by any unit pays a refund, or what both traders agreed on if it can.
+    /// The vault of a settled order is short, too: it is told apart here, at no cost to the others.
+    function requireCovered(bytes32 orderId, uint256 toBuyer, uint256 roles, uint256 balance) private view {
+        address vault = requireUnsettled(orderId);
+        bool both = roles & (Policy.SELLER | Policy.BUYER) == Policy.SELLER | Policy.BUYER;
+        require(both ? balance >= toBuyer : toBuyer == 0, Short(vault, balance, toBuyer));
+    }
+
+    function payOut(Order memory order, bytes32 orderId, address vault, uint256 toBuyer, uint256 balance) private {
+        uint256 fee = toBuyer == 0 ? 0 : uint256(order.fee) * toBuyer / order.amount;
+        uint256 toSeller = balance - toBuyer;
+        uint256 refused = IVault(vault).pay(
+            order.token, order.buyer, toBuyer - fee, order.feeRecipient, fee, order.seller, toSeller
+        );
+        if (refused == 0) return;
+
+        uint256 owed = owe(orderId, order.buyer, refused & 1 == 0 ? 0 : toBuyer - fee);
+        owed += owe(orderId, order.feeRecipient, refused & 2 == 0 ? 0 : fee);
+        owed += owe(orderId, order.seller, refused & 4 == 0 ? 0 : toSeller);
+        require(owed < balance, NothingPaid(orderId, order.token));
+        claimSums[orderId] = owed;
+    }
+
+    /// Writes down a claim for a payout that the token refused.
+    function owe(bytes32 orderId, address owner, uint256 amount) private returns (uint256) {
+        if (amount != 0) {
+            claims[orderId][owner] += amount;
+            emit ClaimCreated(orderId, owner, amount);
+        }
+        return amount;
+    }
+
+    function requireUnsettled(bytes32 orderId) private view returns (address vault) {
+        vault = vaultOf(orderId);
+        require(vault.code.length == 0, AlreadySettled(orderId, vault));
+    }
+
+    /// The holder of the role sends this, or signed the message `typehash(orderId)`.
+    function requireSignedBy(
+        Order memory order,
+        Role role,
+        bytes32 orderId,
+        bytes32 typehash,
+        bytes calldata signature
+    ) private view {
+        if (msg.sender == order.holder(role)) return;
+        requireSignature(order, role, _hashTypedDataV4(keccak256(abi.encode(typehash, orderId))), signature);
+    }
+
+    function requireSignature(Order memory order, Role role, bytes32 digest, bytes calldata signature)
+        private
+        view
+    {
+        address signer = order.holder(role);
+        require(Signatures.valid(signer, digest, signature), InvalidSignature(role, signer, digest));
+    }
+}

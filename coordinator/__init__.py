@@ -1,0 +1,1 @@
+"""The coordinator: lists ads, matches takers, watches the chain, co-signs."""

@@ -1,0 +1,1 @@
+"""Client of the escrow and of a coordinator."""

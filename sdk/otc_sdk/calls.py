@@ -1,0 +1,122 @@
+"""Calldata of the escrow's verbs, and the words for its errors. No I/O."""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from eth_abi.abi import decode, encode
+from eth_utils.abi import (
+    collapse_if_tuple,
+    event_signature_to_log_topic,
+    function_signature_to_4byte_selector,
+)
+from web3 import Web3
+
+from otc_sdk.artifacts import load
+from otc_sdk.roles import Role
+from otc_sdk.terms import Terms
+
+ORDER = "(address,uint128,uint128,address,address,address,address,address,uint64,uint32,uint32,uint32,uint16,uint64)"
+SIGNATURES = "(uint8,bytes)[]"
+Signatures = Mapping[Role, bytes]
+
+
+def transfer(to: str, amount_units: int) -> bytes:
+    """ERC-20 `transfer`: how a seller funds the vault."""
+    return call("transfer(address,uint256)", to, amount_units)
+
+
+def settle(
+    terms: Terms, to_buyer_units: int, valid_until: int, signatures: Signatures
+) -> bytes:
+    return call(
+        f"settle({ORDER},uint256,uint256,{SIGNATURES})",
+        terms.to_tuple(), to_buyer_units, valid_until, in_role_order(signatures),
+    )
+
+
+def settle_batch(items: list[tuple[Terms, int, int, Signatures]]) -> bytes:
+    """Items are (terms, to_buyer_units, valid_until, signatures)."""
+    return call(
+        f"settleBatch(({ORDER},uint256,uint256,{SIGNATURES})[])",
+        [(t.to_tuple(), units, until, in_role_order(s)) for t, units, until, s in items],
+    )
+
+
+def request_refund(terms: Terms, signature: bytes = b"") -> bytes:
+    return call(f"requestRefund({ORDER},bytes)", terms.to_tuple(), signature)
+
+
+def dispute(terms: Terms, by: Role, signature: bytes = b"") -> bytes:
+    return call(f"dispute({ORDER},uint8,bytes)", terms.to_tuple(), int(by), signature)
+
+
+def claim(terms: Terms, to: str, valid_until: int = 0, coordinator_signature: bytes = b"") -> bytes:
+    return call(
+        f"claim({ORDER},address,uint256,bytes)",
+        terms.to_tuple(), to, valid_until, coordinator_signature,
+    )
+
+
+def sweep(terms: Terms, token: str) -> bytes:
+    return call(f"sweep({ORDER},address)", terms.to_tuple(), token)
+
+
+def call(signature: str, *arguments: Any) -> bytes:
+    """Selector and ABI-encoded arguments of a function signature."""
+    types = split_types(signature[signature.index("(") + 1 : -1])
+    return function_signature_to_4byte_selector(signature) + encode(types, arguments)
+
+
+def split_types(text: str) -> list[str]:
+    """Top-level types of a comma-separated list with nested tuples."""
+    types, depth, start = [], 0, 0
+    for i, character in enumerate(text):
+        depth += (character == "(") - (character == ")")
+        if character == "," and depth == 0:
+            types.append(text[start:i])
+            start = i + 1
+    return [*types, text[start:]]
+
+
+def in_role_order(signatures: Signatures) -> list[tuple[int, bytes]]:
+    return [(int(role), signatures[role]) for role in sorted(signatures)]
+
+
+@cache
+def errors_by_selector() -> dict[bytes, dict[str, Any]]:
+    entries = [entry for entry in load("Escrow")["abi"] if entry["type"] == "error"]
+    return {Web3.keccak(text=signature_of(entry))[:4]: entry for entry in entries}
+
+
+def signature_of(entry: dict[str, Any]) -> str:
+    """`name(types)` of an ABI entry."""
+    return f"{entry['name']}({','.join(collapse_if_tuple(i) for i in entry['inputs'])})"
+
+
+def explain_revert(data: bytes) -> str:
+    """The words for a revert's data: the escrow's error with its evidence, or the reason text."""
+    entry = errors_by_selector().get(data[:4])
+    if entry is not None:
+        values = decode([collapse_if_tuple(i) for i in entry["inputs"]], data[4:])
+        evidence = ", ".join(
+            f"{i['name']}={readable(v)}" for i, v in zip(entry["inputs"], values, strict=True)
+        )
+        return f"{entry['name']}({evidence})"
+    if data[:4] == function_signature_to_4byte_selector("Error(string)"):
+        return str(decode(["string"], data[4:])[0])
+    return f"reverted with 0x{data.hex()}" if data else "reverted without a reason"
+
+
+def readable(value: Any) -> str:
+    return "0x" + value.hex() if isinstance(value, bytes) else str(value)
+
+
+@cache
+def event_topics() -> dict[bytes, str]:
+    """Topic 0 -> name of the escrow's events."""
+    return {
+        event_signature_to_log_topic(signature_of(e)): e["name"]
+        for e in load("Escrow")["abi"]
+        if e["type"] == "event"
+    }

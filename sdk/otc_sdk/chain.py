@@ -1,0 +1,132 @@
+"""An account that acts on the escrow with its own key and its own gas."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from eth_account.signers.base import BaseAccount
+from web3 import Web3
+from web3.exceptions import ContractLogicError, TimeExhausted, Web3Exception
+from web3.types import TxParams
+
+from otc_sdk import calls
+from otc_sdk.artifacts import load
+from otc_sdk.errors import ChainError
+from otc_sdk.policy import State
+from otc_sdk.roles import Role
+from otc_sdk.terms import EscrowDomain, Terms, vault_address
+
+RECEIPT_TIMEOUT_SECONDS = 120
+# Room between estimate and limit: a refused payout needs more gas than a taken one.
+GAS_MARGIN_PERCENT = 130
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A transaction that was mined and succeeded."""
+
+    tx_hash: str
+    gas_used: int
+    block_number: int
+
+
+def connect(rpc_url: str, chain_id: int | None = None) -> Web3:
+    """A connected client. Raises ChainError if the node is down or on another chain."""
+    w3 = Web3(Web3.HTTPProvider(rpc_url, request_kwargs={"timeout": 10}))
+    try:
+        actual = w3.eth.chain_id
+    except (OSError, Web3Exception) as error:
+        raise ChainError(f"no node answers at {rpc_url}: {error}") from error
+    if chain_id is not None and actual != chain_id:
+        raise ChainError(f"the node at {rpc_url} is on chain {actual}, not {chain_id}")
+    return w3
+
+
+def read_domain(w3: Web3, escrow: str) -> EscrowDomain:
+    """Domain of a deployed escrow. Raises ChainError if there is none at the address."""
+    if not w3.eth.get_code(Web3.to_checksum_address(escrow)):
+        raise ChainError(f"no escrow at {escrow} on chain {w3.eth.chain_id}")
+    return EscrowDomain(w3.eth.chain_id, Web3.to_checksum_address(escrow))
+
+
+class EscrowAccount:
+    """The escrow's verbs for one account. Every verb waits for the receipt.
+
+    Raises ChainError with the contract's own words if the chain refuses.
+    """
+
+    def __init__(self, w3: Web3, domain: EscrowDomain, account: BaseAccount) -> None:
+        self.w3 = w3
+        self.domain = domain
+        self.account = account
+        self.contract = w3.eth.contract(Web3.to_checksum_address(domain.escrow), abi=load("Escrow")["abi"])
+
+    def fund(self, terms: Terms) -> Sent:
+        """Transfer the amount to the order's vault."""
+        vault = vault_address(self.domain, terms.order_id(self.domain))
+        return self.send(terms.token, calls.transfer(vault, terms.amount_units))
+
+    def settle(self, terms: Terms, to_buyer_units: int, valid_until: int,
+               signatures: calls.Signatures | None = None) -> Sent:
+        data = calls.settle(terms, to_buyer_units, valid_until, signatures or {})
+        return self.send(self.domain.escrow, data)
+
+    def request_refund(self, terms: Terms) -> Sent:
+        return self.send(self.domain.escrow, calls.request_refund(terms))
+
+    def dispute(self, terms: Terms, by: Role, signature: bytes = b"") -> Sent:
+        return self.send(self.domain.escrow, calls.dispute(terms, by, signature))
+
+    def claim(self, terms: Terms, to: str, valid_until: int = 0, signature: bytes = b"") -> Sent:
+        return self.send(self.domain.escrow, calls.claim(terms, to, valid_until, signature))
+
+    def sweep(self, terms: Terms, token: str) -> Sent:
+        return self.send(self.domain.escrow, calls.sweep(terms, token))
+
+    def state(self, order_id: bytes) -> State:
+        raw = self.contract.functions.stateOf(order_id).call()
+        return State(*raw)
+
+    def send(self, to: str, data: bytes) -> Sent:
+        """Sign, broadcast and wait. `to` is checksummed."""
+        call: TxParams = {"from": self.account.address, "to": Web3.to_checksum_address(to), "data": data}
+        try:
+            gas = self.w3.eth.estimate_gas(call) * GAS_MARGIN_PERCENT // 100
+            transaction: Any = {
+                **call,
+                "gas": gas,
+                "nonce": self.w3.eth.get_transaction_count(self.account.address, "pending"),
+                "chainId": self.domain.chain_id,
+                **fees(self.w3),
+            }
+            raw = self.account.sign_transaction(transaction).raw_transaction
+            tx_hash = self.w3.eth.send_raw_transaction(raw)
+            receipt = self.w3.eth.wait_for_transaction_receipt(
+                tx_hash, timeout=RECEIPT_TIMEOUT_SECONDS, poll_latency=0.2
+            )
+        except ContractLogicError as error:
+            raise ChainError(explain(error)) from error
+        except TimeExhausted as error:
+            raise ChainError(f"not mined within {RECEIPT_TIMEOUT_SECONDS} s: {error}") from error
+        except (OSError, Web3Exception) as error:
+            raise ChainError(f"the node refused: {error}") from error
+        if receipt["status"] != 1:
+            raise ChainError(f"transaction {tx_hash.to_0x_hex()} reverted")
+        return Sent(tx_hash.to_0x_hex(), receipt["gasUsed"], receipt["blockNumber"])
+
+
+def fees(w3: Web3) -> dict[str, int]:
+    """EIP-1559 fees from the node's suggestion: twice the base fee leaves room for six full blocks."""
+    block = w3.eth.get_block("latest")
+    base = block.get("baseFeePerGas")
+    if base is None:
+        return {"gasPrice": w3.eth.gas_price}
+    tip = w3.eth.max_priority_fee
+    return {"maxFeePerGas": 2 * base + tip, "maxPriorityFeePerGas": tip}
+
+
+def explain(error: ContractLogicError) -> str:
+    """The contract's words for a refused call."""
+    data = error.data
+    if isinstance(data, str) and data.startswith("0x"):
+        return calls.explain_revert(bytes.fromhex(data[2:]))
+    return str(error)

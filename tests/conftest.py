@@ -1,0 +1,1 @@
+"""Fixtures of every suite: one chain and one database per test worker."""
