@@ -16,7 +16,10 @@ from otc_sdk.artifacts import load
 from otc_sdk.roles import Role
 from otc_sdk.terms import Terms
 
-ORDER = "(address,uint128,uint128,address,address,address,address,address,uint64,uint32,uint32,uint32,uint16,uint64)"
+ORDER = (
+    "(address,uint128,uint128,address,address,address,address,address,"
+    "uint64,uint32,uint32,uint32,uint16,uint64)"
+)
 SIGNATURES = "(uint8,bytes)[]"
 Signatures = Mapping[Role, bytes]
 
@@ -26,12 +29,13 @@ def transfer(to: str, amount_units: int) -> bytes:
     return call("transfer(address,uint256)", to, amount_units)
 
 
-def settle(
-    terms: Terms, to_buyer_units: int, valid_until: int, signatures: Signatures
-) -> bytes:
+def settle(terms: Terms, to_buyer_units: int, valid_until: int, signatures: Signatures) -> bytes:
     return call(
         f"settle({ORDER},uint256,uint256,{SIGNATURES})",
-        terms.to_tuple(), to_buyer_units, valid_until, in_role_order(signatures),
+        terms.to_tuple(),
+        to_buyer_units,
+        valid_until,
+        in_role_order(signatures),
     )
 
 
@@ -54,7 +58,10 @@ def dispute(terms: Terms, by: Role, signature: bytes = b"") -> bytes:
 def claim(terms: Terms, to: str, valid_until: int = 0, coordinator_signature: bytes = b"") -> bytes:
     return call(
         f"claim({ORDER},address,uint256,bytes)",
-        terms.to_tuple(), to, valid_until, coordinator_signature,
+        terms.to_tuple(),
+        to,
+        valid_until,
+        coordinator_signature,
     )
 
 

@@ -58,15 +58,22 @@ class EscrowAccount:
         self.w3 = w3
         self.domain = domain
         self.account = account
-        self.contract = w3.eth.contract(Web3.to_checksum_address(domain.escrow), abi=load("Escrow")["abi"])
+        self.contract = w3.eth.contract(
+            Web3.to_checksum_address(domain.escrow), abi=load("Escrow")["abi"]
+        )
 
     def fund(self, terms: Terms) -> Sent:
         """Transfer the amount to the order's vault."""
         vault = vault_address(self.domain, terms.order_id(self.domain))
         return self.send(terms.token, calls.transfer(vault, terms.amount_units))
 
-    def settle(self, terms: Terms, to_buyer_units: int, valid_until: int,
-               signatures: calls.Signatures | None = None) -> Sent:
+    def settle(
+        self,
+        terms: Terms,
+        to_buyer_units: int,
+        valid_until: int,
+        signatures: calls.Signatures | None = None,
+    ) -> Sent:
         data = calls.settle(terms, to_buyer_units, valid_until, signatures or {})
         return self.send(self.domain.escrow, data)
 
@@ -88,7 +95,11 @@ class EscrowAccount:
 
     def send(self, to: str, data: bytes) -> Sent:
         """Sign, broadcast and wait. `to` is checksummed."""
-        call: TxParams = {"from": self.account.address, "to": Web3.to_checksum_address(to), "data": data}
+        call: TxParams = {
+            "from": self.account.address,
+            "to": Web3.to_checksum_address(to),
+            "data": data,
+        }
         try:
             gas = self.w3.eth.estimate_gas(call) * GAS_MARGIN_PERCENT // 100
             transaction: Any = {
@@ -115,7 +126,10 @@ class EscrowAccount:
 
 
 def fees(w3: Web3) -> dict[str, int]:
-    """EIP-1559 fees from the node's suggestion: twice the base fee leaves room for six full blocks."""
+    """EIP-1559 fees from the node's suggestion.
+
+    Twice the base fee leaves room for six full blocks.
+    """
     block = w3.eth.get_block("latest")
     base = block.get("baseFeePerGas")
     if base is None:

@@ -44,8 +44,17 @@ SCHEMA: dict[str, Any] = {
     "title": "One escrow on one chain",
     "type": "object",
     "additionalProperties": False,
-    "required": ["chain", "chain_id", "escrow", "deployer", "salt",
-                 "transaction", "block", "compiler", "code_hash"],
+    "required": [
+        "chain",
+        "chain_id",
+        "escrow",
+        "deployer",
+        "salt",
+        "transaction",
+        "block",
+        "compiler",
+        "code_hash",
+    ],
     "properties": {
         "chain": {"type": "string", "pattern": "^[a-z0-9-]{1,40}$"},
         "chain_id": {"type": "integer", "minimum": 1},
@@ -126,7 +135,9 @@ def deploy(network: Network, rpc_url: str, account: BaseAccount) -> Deployment:
 def require_funds(w3: Web3, address: str) -> None:
     """Raise ChainError unless the account can pay for a deployment at today's fee."""
     code = init_code()
-    gas = w3.eth.estimate_gas({"from": CREATE2_DEPLOYER, "to": CREATE2_DEPLOYER, "data": SALT + code})
+    gas = w3.eth.estimate_gas(
+        {"from": CREATE2_DEPLOYER, "to": CREATE2_DEPLOYER, "data": SALT + code}
+    )
     price = fees(w3)
     needed = gas * price.get("maxFeePerGas", price.get("gasPrice", 0))
     balance = w3.eth.get_balance(Web3.to_checksum_address(address))
@@ -165,7 +176,10 @@ def write(folder: Path, deployment: Deployment) -> Path:
     path = path_of(folder, deployment.chain)
     if path.exists():
         known = read(folder, deployment.chain)
-        if (known.chain_id, known.escrow) == (deployment.chain_id, deployment.escrow) and not deployment.transaction:
+        if (known.chain_id, known.escrow) == (
+            deployment.chain_id,
+            deployment.escrow,
+        ) and not deployment.transaction:
             return path
     folder.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(asdict(deployment), indent=2) + "\n")

@@ -45,9 +45,7 @@ def refund_request(domain: EscrowDomain, order_id: bytes) -> SignableMessage:
 
 
 def of_order(domain: EscrowDomain, name: str, order_id: bytes) -> SignableMessage:
-    return domain.signable(
-        name, [{"name": "orderId", "type": "bytes32"}], {"orderId": order_id}
-    )
+    return domain.signable(name, [{"name": "orderId", "type": "bytes32"}], {"orderId": order_id})
 
 
 def claim_to(

@@ -42,28 +42,34 @@ class EscrowDomain:
     chain_id: int
     escrow: str
 
-    def signable(self, primary_type: str, members: list[dict[str, str]], message: dict[str, Any],
-                 ) -> SignableMessage:
+    def signable(
+        self,
+        primary_type: str,
+        members: list[dict[str, str]],
+        message: dict[str, Any],
+    ) -> SignableMessage:
         """EIP-712 message in this domain, ready for `Account.sign_message`."""
-        return encode_typed_data(full_message={
-            "types": {
-                "EIP712Domain": [
-                    {"name": "name", "type": "string"},
-                    {"name": "version", "type": "string"},
-                    {"name": "chainId", "type": "uint256"},
-                    {"name": "verifyingContract", "type": "address"},
-                ],
-                primary_type: members,
-            },
-            "primaryType": primary_type,
-            "domain": {
-                "name": DOMAIN_NAME,
-                "version": DOMAIN_VERSION,
-                "chainId": self.chain_id,
-                "verifyingContract": self.escrow,
-            },
-            "message": message,
-        })
+        return encode_typed_data(
+            full_message={
+                "types": {
+                    "EIP712Domain": [
+                        {"name": "name", "type": "string"},
+                        {"name": "version", "type": "string"},
+                        {"name": "chainId", "type": "uint256"},
+                        {"name": "verifyingContract", "type": "address"},
+                    ],
+                    primary_type: members,
+                },
+                "primaryType": primary_type,
+                "domain": {
+                    "name": DOMAIN_NAME,
+                    "version": DOMAIN_VERSION,
+                    "chainId": self.chain_id,
+                    "verifyingContract": self.escrow,
+                },
+                "message": message,
+            }
+        )
 
 
 def digest(message: SignableMessage) -> bytes:
@@ -110,7 +116,8 @@ class Terms:
             raise TermsError(f"terms have wrong members: {sorted(set(data) ^ names)}")
         try:
             values = {
-                attribute: to_checksum_address(data[attribute]) if kind == "address"
+                attribute: to_checksum_address(data[attribute])
+                if kind == "address"
                 else int(data[attribute])
                 for attribute, _, kind in MEMBERS
             }
@@ -171,7 +178,7 @@ class Terms:
 
 
 def vault_address(domain: EscrowDomain, order_id: bytes) -> str:
-    """The vault's CREATE2 address (EIP-1014) as a proxy of the escrow (ERC-7511) with salt `order_id`."""
+    """The vault's CREATE2 address (EIP-1014): a proxy of the escrow (ERC-7511), salt `order_id`."""
     code = bytes.fromhex(
         "602c8060095f395ff3365f5f375f5f365f73"
         + domain.escrow.removeprefix("0x")
