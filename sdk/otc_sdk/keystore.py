@@ -1,0 +1,178 @@
+"""Accounts from an encrypted keystore (Web3 Secret Storage, version 3) or from the environment.
+
+A private key is never an argument, and never in an error: process lists, shell histories and logs
+keep those.
+"""
+
+import getpass
+import json
+import os
+import re
+import secrets
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from eth_account import Account
+from eth_account.signers.local import LocalAccount
+from eth_utils.exceptions import ValidationError
+
+from otc_sdk.errors import KeystoreError
+
+PRIVATE_KEY = "OTC_PRIVATE_KEY"
+KEYSTORE = "OTC_KEYSTORE"
+PASSWORD = "OTC_KEYSTORE_PASSWORD"  # noqa: S105 - the name of a variable
+PASSWORD_FILE = "OTC_KEYSTORE_PASSWORD_FILE"  # noqa: S105 - the name of a variable
+
+KEY_PATTERN = re.compile(r"(0x)?[0-9a-fA-F]{64}")
+# The usual size is 500 bytes; a path given by mistake may be anything.
+MAX_KEYSTORE_BYTES = 64 * 1024
+
+Ask = Callable[[str], str]
+
+
+def load_account(
+    keystore: Path | None = None,
+    *,
+    environ: Mapping[str, str] = os.environ,
+    ask: Ask = getpass.getpass,
+) -> LocalAccount:
+    """The account of `keystore`, else of OTC_KEYSTORE, else of the key in OTC_PRIVATE_KEY.
+
+    The keystore's password comes from OTC_KEYSTORE_PASSWORD, else from the file that
+    OTC_KEYSTORE_PASSWORD_FILE names, else from `ask(prompt)` if there is a terminal.
+    Raises KeystoreError: no account given, two given, missing or malformed file, wrong password,
+    malformed key.
+    """
+    if keystore is None and environ.get(KEYSTORE):
+        if environ.get(PRIVATE_KEY):
+            raise KeystoreError(f"{KEYSTORE} and {PRIVATE_KEY} are both set; unset one")
+        keystore = Path(environ[KEYSTORE])
+    if keystore is not None:
+        return unlock(keystore, environ, ask)
+    if environ.get(PRIVATE_KEY):
+        return from_variable(environ, PRIVATE_KEY)
+    raise KeystoreError(f"no account: give --keystore, or set {KEYSTORE} or {PRIVATE_KEY}")
+
+
+def is_configured(keystore: Path | None, environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether `load_account` would find an account named."""
+    return bool(keystore or environ.get(KEYSTORE) or environ.get(PRIVATE_KEY))
+
+
+def from_variable(environ: Mapping[str, str], name: str) -> LocalAccount:
+    """The account of the private key (64 hex digits) in a variable.
+
+    Raises KeystoreError naming the variable, without its value.
+    """
+    value = environ.get(name, "").strip()
+    fault = KeystoreError(f"{name} is not a private key: 64 hex digits, with or without 0x")
+    if not KEY_PATTERN.fullmatch(value):
+        raise fault
+    try:
+        return from_key(value)
+    except (ValueError, ValidationError):  # zero, or beyond the curve's order
+        raise fault from None
+
+
+def from_key(key: str | bytes) -> LocalAccount:
+    account: LocalAccount = Account.from_key(key)
+    return account
+
+
+def unlock(path: Path, environ: Mapping[str, str], ask: Ask) -> LocalAccount:
+    """The account of a keystore file. Raises KeystoreError."""
+    content = read(path)
+    password = password_for(path, environ, ask)
+    try:
+        return from_key(bytes(Account.decrypt(content, password)))
+    except ValueError as error:
+        if "MAC mismatch" in str(error):
+            raise KeystoreError(f"wrong password for {path}") from None
+        raise KeystoreError(f"{path} is not a usable keystore") from None
+    except (KeyError, TypeError, NotImplementedError, ValidationError):
+        raise KeystoreError(f"{path} is not a usable keystore") from None
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The keystore's JSON. Raises KeystoreError unless it is of version 3."""
+    try:
+        with path.open("rb") as file:
+            raw = file.read(MAX_KEYSTORE_BYTES + 1)
+    except FileNotFoundError:
+        raise KeystoreError(f"no keystore at {path}") from None
+    except OSError as error:
+        raise KeystoreError(f"cannot read the keystore {path}: {error.strerror}") from None
+    try:
+        content = json.loads(raw)
+    except ValueError:  # its words may quote what was in the file
+        content = None
+    if not isinstance(content, dict) or not isinstance(content.get("crypto"), dict):
+        raise KeystoreError(f"{path} is not a keystore")
+    if content.get("version") != 3:
+        raise KeystoreError(f"{path} is a keystore of another version than 3")
+    return content
+
+
+def password_for(path: Path, environ: Mapping[str, str], ask: Ask) -> str:
+    """The password by variable, file or prompt. Raises KeystoreError if there is no way to it."""
+    if environ.get(PASSWORD):
+        return environ[PASSWORD]
+    if environ.get(PASSWORD_FILE):
+        return password_in(Path(environ[PASSWORD_FILE]))
+    if ask is getpass.getpass and not sys.stdin.isatty():
+        raise KeystoreError(f"no password for {path}: set {PASSWORD} or {PASSWORD_FILE}")
+    return ask(f"Password for {path}: ")
+
+
+def password_in(path: Path) -> str:
+    """The password in a file, without the line end. Raises KeystoreError."""
+    try:
+        password = path.read_text().rstrip("\r\n")
+    except (OSError, UnicodeDecodeError):
+        raise KeystoreError(f"cannot read the password file {path}") from None
+    if not password:
+        raise KeystoreError(f"the password file {path} is empty")
+    return password
+
+
+def create(path: Path, password: str) -> str:
+    """Write a new key to a new keystore, readable by its owner alone; return its address.
+
+    The file appears whole or not at all. Raises KeystoreError if there is one already, the
+    password is empty, or the folder cannot be written.
+    """
+    if not password:
+        raise KeystoreError("an empty password protects nothing")
+    if path.exists() or path.is_symlink():  # before the slow encryption; `place` decides
+        raise KeystoreError(f"{path} exists; a keystore is never overwritten")
+    account: LocalAccount = Account.create()
+    place(path, json.dumps(account.encrypt(password), indent=2) + "\n")
+    return account.address
+
+
+def place(path: Path, text: str) -> None:
+    """Write a private file in one step; linking, unlike renaming, never replaces one."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            write_private(temporary, text)
+            os.link(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except FileExistsError:
+        if path.exists():
+            raise KeystoreError(f"{path} exists; a keystore is never overwritten") from None
+        raise KeystoreError(f"cannot write {path}: {path.parent} is not a folder") from None
+    except OSError as error:
+        raise KeystoreError(f"cannot write {path}: {error.strerror}") from None
+
+
+def write_private(path: Path, text: str) -> None:
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
