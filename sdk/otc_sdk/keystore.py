@@ -50,7 +50,7 @@ def load_account(
             raise KeystoreError(f"{KEYSTORE} and {PRIVATE_KEY} are both set; unset one")
         keystore = Path(environ[KEYSTORE])
     if keystore is not None:
-        return unlock(keystore, environ, ask)
+        return unlock(keystore.expanduser(), environ, ask)
     if environ.get(PRIVATE_KEY):
         return from_variable(environ, PRIVATE_KEY)
     raise KeystoreError(f"no account: give --keystore, or set {KEYSTORE} or {PRIVATE_KEY}")
@@ -117,13 +117,34 @@ def read(path: Path) -> dict[str, Any]:
 
 def password_for(path: Path, environ: Mapping[str, str], ask: Ask) -> str:
     """The password by variable, file or prompt. Raises KeystoreError if there is no way to it."""
+    return given_password(environ) or ask_for(path, f"Password for {path}: ", ask)
+
+
+def new_password(
+    path: Path, *, environ: Mapping[str, str] = os.environ, ask: Ask = getpass.getpass
+) -> str:
+    """The password for a new keystore; a prompt asks twice. Raises KeystoreError."""
+    password = given_password(environ)
+    if password is None:
+        password = ask_for(path, f"New password for {path}: ", ask)
+        if ask_for(path, "The same again: ", ask) != password:
+            raise KeystoreError("the two passwords differ")
+    return password
+
+
+def ask_for(path: Path, prompt: str, ask: Ask) -> str:
+    if ask is getpass.getpass and not sys.stdin.isatty():
+        raise KeystoreError(f"no password for {path}: set {PASSWORD} or {PASSWORD_FILE}")
+    return ask(prompt)
+
+
+def given_password(environ: Mapping[str, str]) -> str | None:
+    """The password by variable or file. Raises KeystoreError if the file is unusable."""
     if environ.get(PASSWORD):
         return environ[PASSWORD]
     if environ.get(PASSWORD_FILE):
-        return password_in(Path(environ[PASSWORD_FILE]))
-    if ask is getpass.getpass and not sys.stdin.isatty():
-        raise KeystoreError(f"no password for {path}: set {PASSWORD} or {PASSWORD_FILE}")
-    return ask(f"Password for {path}: ")
+        return password_in(Path(environ[PASSWORD_FILE]).expanduser())
+    return None
 
 
 def password_in(path: Path) -> str:
