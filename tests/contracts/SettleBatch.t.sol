@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {IEscrow, Order, Settlement, Signature, State} from "../../contracts/interfaces/IEscrow.sol";
+import {Base} from "./Base.sol";
+
+/// @notice `settleBatch`: items go through or fail each for itself.
+contract SettleBatchTest is Base {
+    uint256 private constant RELEASE = SELLER | COORDINATOR;
+
+    function items(uint256 count) private returns (Settlement[] memory made) {
+        made = new Settlement[](count);
+        for (uint256 i; i < count; ++i) {
+            made[i].order = makeOrder();
+            made[i].order.salt = uint64(i);
+            made[i].toBuyer = AMOUNT;
+            made[i].validUntil = FOREVER;
+            made[i].signatures = signatures(made[i].order, AMOUNT, FOREVER, RELEASE);
+            token.transfer(vaultOf(made[i].order), AMOUNT);
+        }
+    }
+
+    function test_allGoThrough() external {
+        Settlement[] memory batch = items(3);
+        bool[] memory settled = escrow.settleBatch(batch);
+        for (uint256 i; i < 3; ++i) {
+            vm.assertTrue(settled[i]);
+            vm.assertEq(vaultOf(batch[i].order).code.length, 44);
+        }
+        vm.assertEq(token.balanceOf(buyer), 3 * (AMOUNT - FEE));
+    }
+
+    function test_emptyBatchIsNothing() external {
+        vm.assertEq(escrow.settleBatch(new Settlement[](0)).length, 0);
+    }
+
+    function test_failingItemIsReportedAndTheRestGoThrough() external {
+        Settlement[] memory batch = items(3);
+        batch[1].signatures = new Signature[](0);
+        bytes32 orderId = orderIdOf(batch[1].order);
+        vm.expectEmit(address(escrow));
+        emit IEscrow.SettlementFailed(
+            1,
+            orderId,
+            abi.encodeWithSelector(IEscrow.NotAllowed.selector, orderId, 0, AMOUNT, State(0, 0), START)
+        );
+        bool[] memory settled = escrow.settleBatch(batch);
+        vm.assertTrue(settled[0]);
+        vm.assertFalse(settled[1]);
+        vm.assertTrue(settled[2]);
+        vm.assertEq(token.balanceOf(vaultOf(batch[1].order)), AMOUNT);
+        vm.assertEq(token.balanceOf(buyer), 2 * (AMOUNT - FEE));
+    }
+
+    function test_sameOrderTwiceSettlesOnce() external {
+        Settlement[] memory batch = items(2);
+        batch[1] = batch[0];
+        bool[] memory settled = escrow.settleBatch(batch);
+        vm.assertTrue(settled[0]);
+        vm.assertFalse(settled[1]);
+        vm.assertEq(token.balanceOf(buyer), AMOUNT - FEE);
+    }
+
+    function test_senderCountsAsSignerOfEveryItem() external {
+        Settlement[] memory batch = items(2);
+        for (uint256 i; i < 2; ++i) {
+            batch[i].signatures = signatures(batch[i].order, AMOUNT, FOREVER, SELLER);
+        }
+        vm.prank(coordinator);
+        bool[] memory settled = escrow.settleBatch(batch);
+        vm.assertTrue(settled[0] && settled[1]);
+    }
+
+    function test_itemsAreForTheEscrowItself() external {
+        Settlement[] memory batch = items(1);
+        vm.expectRevert(abi.encodeWithSelector(IEscrow.OnlySelf.selector, seller));
+        vm.prank(seller);
+        escrow.settleItem(coordinator, batch[0]);
+    }
+}
