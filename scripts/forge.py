@@ -14,27 +14,27 @@ SYSTEMS = {"Linux": "linux", "Darwin": "darwin", "Windows": "win32"}
 MACHINES = {"x86_64": "amd64", "AMD64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 
 
-def packaged_binary() -> Path:
+def packaged_binary(tool: str) -> Path:
     """Where npm puts the native binary for this platform, whether it is there or not."""
     system = SYSTEMS.get(platform.system(), platform.system().lower())
     machine = MACHINES.get(platform.machine(), platform.machine())
-    name = "forge.exe" if system == "win32" else "forge"
-    return ROOT / "node_modules" / "@foundry-rs" / f"forge-{system}-{machine}" / "bin" / name
+    name = f"{tool}.exe" if system == "win32" else tool
+    return ROOT / "node_modules" / "@foundry-rs" / f"{tool}-{system}-{machine}" / "bin" / name
 
 
-def find_forge() -> str:
-    """Path of a native forge. Raises SystemExit saying what is missing."""
-    packaged = packaged_binary()
+def find_binary(tool: str) -> str:
+    """Path of a native `forge` or `anvil`. Raises SystemExit saying what is missing."""
+    packaged = packaged_binary(tool)
     if packaged.is_file():
         return str(packaged)
-    on_path = shutil.which("forge")
+    on_path = shutil.which(tool)
     if on_path is None:
-        raise SystemExit(f"no forge: {packaged} is missing (run `npm ci`) and PATH has none")
+        raise SystemExit(f"no {tool}: {packaged} is missing (run `npm ci`) and PATH has none")
     return on_path
 
 
 def main() -> None:
-    binary = find_forge()
+    binary = find_binary("forge")
     os.execv(binary, [binary, *sys.argv[1:]])  # noqa: S606 - the arguments are the caller's own
 
 

@@ -133,13 +133,14 @@ contract TetherMockTest is Base {
         token.unpause();
     }
 
+    /// In an order in which each works for the owner.
     function test_onlyTheOwnerHasTheSwitches() external {
         bytes[7] memory calls = [
             abi.encodeCall(token.issue, (1)),
             abi.encodeCall(token.setParams, (1, 1)),
             abi.encodeCall(token.addBlackList, (BOB)),
-            abi.encodeCall(token.removeBlackList, (BOB)),
             abi.encodeCall(token.destroyBlackFunds, (BOB)),
+            abi.encodeCall(token.removeBlackList, (BOB)),
             abi.encodeCall(token.pause, ()),
             abi.encodeCall(token.unpause, ())
         ];
@@ -147,6 +148,8 @@ contract TetherMockTest is Base {
             vm.prank(ANN);
             (bool taken,) = address(token).call(calls[i]);
             vm.assertFalse(taken);
+            (taken,) = address(token).call(calls[i]);
+            vm.assertTrue(taken, vm.toString(i));
         }
     }
 
