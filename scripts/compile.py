@@ -47,9 +47,7 @@ def compile_contracts() -> dict[str, str]:
         "sources": {path: {"content": (ROOT / path).read_text()} for path in CONTRACTS.values()},
         "settings": compiler_settings(),
     }
-    output = solcx.compile_standard(
-        request, solc_binary=SOLC, base_path=ROOT, allow_paths=[ROOT]
-    )
+    output = solcx.compile_standard(request, solc_binary=SOLC, base_path=ROOT, allow_paths=[ROOT])
     compiler = get_version_str_from_solc_binary(SOLC)
     return {
         name: json.dumps(artifact(output["contracts"][path][name], compiler), indent=1) + "\n"

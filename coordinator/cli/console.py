@@ -7,7 +7,6 @@ from typing import Any
 import typer
 from otc_sdk.errors import OtcError
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 from typer.core import TyperGroup
 
@@ -43,14 +42,12 @@ def note(message: str) -> None:
 
 
 def show(title: str, rows: Mapping[str, object], as_json: bool) -> None:
-    """Print a result: as a table for people, or as one JSON object. Null rows are left out of
-    the table."""
+    """Print a result: as lines for people, without the nulls, or as one JSON object."""
     if as_json:
         typer.echo(json.dumps(rows, indent=2))
         return
-    table = Table(box=None, show_header=False, pad_edge=False)
-    for name, value in rows.items():
-        if value is not None:
-            table.add_row(Text(name.replace("_", " "), style="dim"), Text(str(value)))
+    shown = {name.replace("_", " "): value for name, value in rows.items() if value is not None}
+    width = max(map(len, shown))
     out.print(Text(title, style="bold"))
-    out.print(table)
+    for name, value in shown.items():
+        out.print(Text.assemble((name.ljust(width + 2), "dim"), str(value)))

@@ -115,7 +115,7 @@ class Terms:
         if set(data) != names:
             raise TermsError(f"terms have wrong members: {sorted(set(data) ^ names)}")
         try:
-            values = {
+            values: dict[str, Any] = {
                 attribute: to_checksum_address(data[attribute])
                 if kind == "address"
                 else int(data[attribute])

@@ -1,0 +1,1 @@
+"""What reaches outside: nodes, keys, other processes."""

@@ -1,0 +1,1 @@
+"""One EVM chain through its JSON-RPC node."""

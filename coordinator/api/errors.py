@@ -1,0 +1,49 @@
+"""Refusals as HTTP: {code, message} with the status of their kind."""
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from sqlalchemy.exc import InterfaceError, OperationalError
+
+from coordinator.domain import errors
+from coordinator.services.ports import NodeDown
+
+STATUSES: dict[type[errors.Refused], int] = {
+    errors.Invalid: 422,
+    errors.Unauthorized: 401,
+    errors.Forbidden: 403,
+    errors.NotFound: 404,
+    errors.Conflict: 409,
+}
+UNAVAILABLE = 503
+
+
+def refusal(status: int, code: str, message: str) -> JSONResponse:
+    return JSONResponse({"code": code, "message": message}, status_code=status)
+
+
+def on_refused(_: Request, error: Exception) -> JSONResponse:
+    if not isinstance(error, errors.Refused):
+        raise error
+    return refusal(STATUSES[type(error)], error.code, error.message)
+
+
+def on_malformed(_: Request, error: Exception) -> JSONResponse:
+    """Name the first fault; never echo the input, it may hold a signature."""
+    if not isinstance(error, RequestValidationError):
+        raise error
+    fault = error.errors()[0]
+    place = ".".join(str(part) for part in fault["loc"][1:])
+    return refusal(422, "malformed", f"{place or 'body'}: {fault['msg']}")
+
+
+def on_outage(_: Request, error: Exception) -> JSONResponse:
+    what = "the chain's node" if isinstance(error, NodeDown) else "the database"
+    return refusal(UNAVAILABLE, "unavailable", f"{what} does not answer; try again")
+
+
+def install(app: FastAPI) -> None:
+    app.add_exception_handler(errors.Refused, on_refused)
+    app.add_exception_handler(RequestValidationError, on_malformed)
+    for outage in (OperationalError, InterfaceError, NodeDown):
+        app.add_exception_handler(outage, on_outage)

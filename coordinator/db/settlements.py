@@ -1,0 +1,43 @@
+"""Settlements that roles have signed, and the co-signer's own book."""
+
+from sqlalchemy import UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+from coordinator.db.columns import seconds, units
+
+
+class Settlement(SQLModel, table=True):
+    """One proposal: `to_buyer_units` until `valid_until`. It is ready when the policy allows it."""
+
+    __tablename__ = "settlements"
+    __table_args__ = (UniqueConstraint("order_id", "to_buyer_units", "valid_until"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    order_id: str = Field(foreign_key="orders.id", max_length=66, index=True)
+    to_buyer_units: int = Field(sa_column=units())
+    valid_until: int = Field(sa_column=seconds())
+    status: str = Field(max_length=12, index=True)
+    refusal: str | None = Field(default=None, max_length=500)
+
+
+class SettlementSignature(SQLModel, table=True):
+    __tablename__ = "settlement_signatures"
+
+    settlement_id: int = Field(foreign_key="settlements.id", primary_key=True)
+    role: int = Field(primary_key=True)
+    signature: str
+
+
+class Cosignature(SQLModel, table=True):
+    """Written by the co-signer alone: what it signed, and what it refused and why."""
+
+    __tablename__ = "cosignatures"
+
+    id: int | None = Field(default=None, primary_key=True)
+    order_id: str = Field(max_length=66, index=True)
+    to_buyer_units: int = Field(sa_column=units())
+    valid_until: int = Field(sa_column=seconds())
+    amount_units: int = Field(sa_column=units())
+    signature: str | None = None
+    refusal: str | None = Field(default=None, max_length=500)
+    at: int = Field(sa_column=seconds(index=True))

@@ -1,0 +1,34 @@
+"""Every table, for migrations."""
+
+from sqlmodel import SQLModel
+
+from coordinator.db.ads import Ad
+from coordinator.db.chain import Block, Cursor, Log
+from coordinator.db.escrows import Escrow
+from coordinator.db.intents import Attempt, Intent, Slot
+from coordinator.db.ledger import LedgerEntry
+from coordinator.db.orders import Order, OrderLogEntry, OrderSignature
+from coordinator.db.settlements import Cosignature, Settlement, SettlementSignature
+from coordinator.db.users import Nonce, SignIn, User
+
+TABLES = (
+    Ad,
+    Attempt,
+    Block,
+    Cosignature,
+    Cursor,
+    Escrow,
+    Intent,
+    LedgerEntry,
+    Log,
+    Nonce,
+    Order,
+    OrderLogEntry,
+    OrderSignature,
+    Settlement,
+    SettlementSignature,
+    SignIn,
+    Slot,
+    User,
+)
+metadata = SQLModel.metadata

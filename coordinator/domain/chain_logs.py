@@ -1,0 +1,56 @@
+"""Reading raw logs: the escrow's events and ERC-20 transfers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from eth_abi.abi import decode as abi_decode
+from eth_abi.exceptions import DecodingError
+from eth_utils.abi import event_signature_to_log_topic
+from eth_utils.address import to_checksum_address
+from otc_sdk.calls import event_topics
+
+TRANSFER = "0x" + event_signature_to_log_topic("Transfer(address,address,uint256)").hex()
+ESCROW_TOPICS = {"0x" + topic.hex(): name for topic, name in event_topics().items()}
+TOPICS = [TRANSFER, *ESCROW_TOPICS]
+TRANSFER_TOPICS = 3
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """`order_id` for the escrow's events; `parties` of a transfer, to be looked up as vaults."""
+
+    name: str
+    order_id: str | None
+    parties: tuple[str, ...]
+    values: dict[str, Any]
+
+
+def decode(escrow: str, address: str, topics: Sequence[str], data: str) -> Decoded | None:
+    """The log's meaning, or None if it is not ours to read."""
+    if not topics:
+        return None
+    if topics[0] == TRANSFER and len(topics) == TRANSFER_TOPICS:
+        return decode_transfer(topics, data)
+    if address == escrow and topics[0] in ESCROW_TOPICS:
+        return decode_escrow(ESCROW_TOPICS[topics[0]], topics, bytes.fromhex(data[2:]))
+    return None
+
+
+def decode_transfer(topics: Sequence[str], data: str) -> Decoded | None:
+    sender, recipient = (to_checksum_address("0x" + topic[-40:]) for topic in topics[1:3])
+    try:
+        (units,) = abi_decode(["uint256"], bytes.fromhex(data[2:]))
+    except DecodingError:
+        return None
+    values = {"from": sender, "to": recipient, "units": str(units)}
+    return Decoded("Transfer", None, (sender, recipient), values)
+
+
+def decode_escrow(name: str, topics: Sequence[str], data: bytes) -> Decoded:
+    values: dict[str, Any] = {}
+    if name == "Settled":
+        roles, to_buyer = abi_decode(["uint256", "uint256"], data)
+        values = {"roles": roles, "units": str(to_buyer)}
+    order_id = topics[2] if name == "SettlementFailed" else topics[1]
+    return Decoded(name, order_id, (), values)

@@ -1,0 +1,74 @@
+"""Bringing disputes on chain: at a trader's word, or as the watchtower of a buyer who paid."""
+
+from otc_sdk import calls, messages
+from otc_sdk.messages import Verify1271
+from otc_sdk.roles import Role
+from otc_sdk.terms import Terms
+from sqlmodel import Session
+
+from coordinator.db.escrows import Escrow
+from coordinator.db.orders import Order
+from coordinator.domain.errors import Conflict
+from coordinator.domain.orders import Actor
+from coordinator.domain.platform import Platform
+from coordinator.services import intents
+from coordinator.services.order_log import append
+from coordinator.services.orders import (
+    ACTORS,
+    keep_signature,
+    kept_signature,
+    lock,
+    require_signature,
+    require_trader,
+)
+
+
+def open_dispute(
+    session: Session,
+    platform: Platform,
+    order_id: str,
+    address: str,
+    signature: bytes,
+    reason: str,
+    now: int,
+    verify_1271: Verify1271,
+) -> Order:
+    """Bring a trader's signed dispute on chain. Raises Conflict if the vault is not funded."""
+    order = lock(session, order_id)
+    role = require_trader(order, address)
+    escrow = session.get_one(Escrow, order.id)
+    if escrow.disputed_at:
+        raise Conflict("disputed", "the order is disputed already")
+    if escrow.settled_tx or escrow.seen_units < order.amount_units:
+        raise Conflict("not_funded", "only an order whose vault holds the amount is disputed")
+    message = messages.dispute(platform.domain, bytes.fromhex(order.id[2:]))
+    require_signature(address, message, signature, verify_1271)
+    keep_signature(session, order.id, "Dispute", role, signature)
+    bring(session, platform, order, role, signature, ACTORS[role], reason, now)
+    return order
+
+
+def bring(
+    session: Session,
+    platform: Platform,
+    order: Order,
+    role: Role,
+    signature: bytes,
+    actor: Actor,
+    reason: str,
+    now: int,
+) -> None:
+    data = calls.dispute(Terms.from_dict(order.terms), role, signature)
+    if intents.enqueue(session, platform, f"dispute:{order.id}:{role.label}", order.id, data, now):
+        append(session, order.id, "dispute_brought", actor, order.status, order.status, reason,
+               now, {"by": role.label})  # fmt: skip
+
+
+def watch(session: Session, platform: Platform, order: Order, escrow: Escrow, now: int) -> None:
+    """The watchtower: a refund request against a buyer who paid meets the buyer's dispute."""
+    if not escrow.refund_requested_at or escrow.disputed_at or escrow.settled_tx:
+        return
+    signature = kept_signature(session, order.id, "Dispute", Role.BUYER)
+    if signature is not None:
+        reason = "the seller asked for a refund of an order that the buyer paid"
+        bring(session, platform, order, Role.BUYER, signature, Actor.COORDINATOR, reason, now)

@@ -1,0 +1,57 @@
+"""Taking an ad: the best one, or one by its number. The row is locked, so it is never oversold."""
+
+from sqlmodel import Session, select
+
+from coordinator.db.ads import Ad
+from coordinator.domain.ads import AdStatus
+from coordinator.domain.errors import Conflict, NotFound
+from coordinator.domain.matching import Want, amount_units, best, mismatch
+from coordinator.services.ads import by_priority, offer_of
+
+# How many ads a search looks at before it gives up; more would let one taker hold up the book.
+MAX_CANDIDATES = 500
+# How often a search starts again because the ad it found was taken by another in between.
+MAX_TRIES = 5
+
+
+def take(session: Session, want: Want, ad_id: int | None, decimals: int) -> tuple[Ad, int]:
+    """Reserve the want's amount on an ad; return (ad, units). Raises NotFound or Conflict."""
+    if ad_id is not None:
+        return reserve(session, want, ad_id, decimals)
+    for _ in range(MAX_TRIES):
+        query = by_priority(want.side.opposite, want.fiat, want.worst_price).limit(MAX_CANDIDATES)
+        ads = session.exec(query).all()
+        found = best(want, ((ad.id, offer_of(ad)) for ad in ads), decimals)
+        if found is None:
+            raise NotFound("no_match", "no open ad serves this amount, price and payment method")
+        try:
+            return reserve(session, want, found, decimals)
+        except Conflict:
+            session.expire_all()
+    raise Conflict("busy", "the ads changed while matching; try again")
+
+
+def reserve(session: Session, want: Want, ad_id: int, decimals: int) -> tuple[Ad, int]:
+    """Lock the ad, check it again, and take the amount off what is available."""
+    ad = session.exec(
+        select(Ad).where(Ad.id == ad_id).with_for_update().execution_options(populate_existing=True)
+    ).first()
+    if ad is None:
+        raise NotFound("no_such_ad", f"there is no ad {ad_id}")
+    if ad.status != AdStatus.OPEN:
+        raise Conflict("ad_closed", f"ad {ad_id} is closed")
+    offer = offer_of(ad)
+    reason = mismatch(want, offer, decimals)
+    if reason is not None:
+        raise Conflict("ad_does_not_fit", f"ad {ad_id} does not fit: {reason}")
+    units = amount_units(want, offer, decimals)
+    ad.available_units -= units
+    return ad, units
+
+
+def give_back(session: Session, ad_id: int, units: int) -> None:
+    """Return an ended order's amount to its ad."""
+    ad = session.exec(
+        select(Ad).where(Ad.id == ad_id).with_for_update().execution_options(populate_existing=True)
+    ).one()
+    ad.available_units += units

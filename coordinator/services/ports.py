@@ -1,0 +1,105 @@
+"""What really varies, as Protocols. Bootstrap chooses the adapters."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+
+class NodeDown(Exception):
+    """The node does not answer, or answers nonsense. Try again later."""
+
+
+class Reverted(Exception):
+    """The chain would refuse this call; the message is the contract's words."""
+
+
+@dataclass(frozen=True)
+class Header:
+    """A block's header. `time` is Unix seconds."""
+
+    number: int
+    hash: str
+    parent_hash: str
+    time: int
+
+
+@dataclass(frozen=True)
+class RawLog:
+    """A log as the node gave it; hex text, addresses checksummed."""
+
+    block_hash: str
+    block_number: int
+    log_index: int
+    tx_hash: str
+    address: str
+    topics: Sequence[str]
+    data: str
+
+
+@dataclass(frozen=True)
+class Receipt:
+    tx_hash: str
+    block_number: int
+    block_hash: str
+    succeeded: bool
+    gas_used: int
+
+
+@dataclass(frozen=True)
+class SignedTransaction:
+    tx_hash: str
+    raw: str
+    fees: dict[str, int]
+    max_fee_wei: int
+
+
+class ChainReader(Protocol):
+    """Reads of one chain. Every method raises NodeDown."""
+
+    def head(self) -> Header: ...
+    def final_head(self) -> Header: ...
+    def header(self, number: int) -> Header | None: ...
+    def logs_of_block(self, block_hash: str, topics: list[str]) -> list[RawLog]: ...
+    def logs_in_range(
+        self, first: int, last: int, topics: list[Any], address: str | None
+    ) -> list[RawLog]: ...
+    def has_code(self, address: str) -> bool: ...
+    def token_balance(self, token: str, owner: str, block: int | None = None) -> int: ...
+    def verify_1271(self, signer: str, digest: bytes, signature: bytes) -> bool: ...
+
+
+class ChainSender(Protocol):
+    """Transactions from one gas-paying key. Every method raises NodeDown."""
+
+    @property
+    def address(self) -> str: ...
+    def transaction_count(self) -> int: ...
+    def simulate(self, to: str, data: str) -> int:
+        """Gas estimate. Raises Reverted."""
+        ...
+
+    def sign(
+        self, to: str, data: str, nonce: int, gas: int, previous: dict[str, int] | None
+    ) -> SignedTransaction: ...
+    def broadcast(self, raw: str) -> None: ...
+    def receipt(self, tx_hash: str) -> Receipt | None: ...
+
+
+@dataclass(frozen=True)
+class CosignRequest:
+    """What the co-signer is asked to sign, with the signature that gives it the right to."""
+
+    terms: dict[str, Any]
+    to_buyer_units: int
+    valid_until: int
+    signature: str
+
+
+class CosignRefused(Exception):
+    """The co-signer's policy refused; the message says why. Asking again will not help."""
+
+
+class Cosigner(Protocol):
+    """The co-signer's process. Raises CosignRefused, or NodeDown while it cannot answer."""
+
+    def cosign(self, request: CosignRequest) -> str: ...

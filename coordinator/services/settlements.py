@@ -1,0 +1,216 @@
+"""Gathering the signatures of a settlement, and sending it once the policy allows it."""
+
+from otc_sdk import calls, messages
+from otc_sdk.messages import Verify1271
+from otc_sdk.policy import State, allows
+from otc_sdk.roles import Role
+from otc_sdk.terms import Terms
+from sqlmodel import Session, func, select
+
+from coordinator.db.escrows import Escrow
+from coordinator.db.orders import Order
+from coordinator.db.settlements import Settlement, SettlementSignature
+from coordinator.domain.cosigning import MAX_VALIDITY_SECONDS, giving_role
+from coordinator.domain.errors import Conflict, Forbidden, Invalid
+from coordinator.domain.orders import TRANSITIONS, Actor, Event, OrderStatus
+from coordinator.domain.platform import Platform
+from coordinator.services import clock, intents
+from coordinator.services.order_log import append, record
+from coordinator.services.orders import ACTORS, lock, require_signature, role_in
+from coordinator.services.ports import CosignRequest
+
+MAX_SETTLEMENTS_PER_ORDER = 20
+
+
+def add_signature(
+    session: Session,
+    platform: Platform,
+    order_id: str,
+    address: str,
+    to_buyer_units: int,
+    valid_until: int,
+    signature: bytes,
+    now: int,
+    verify_1271: Verify1271,
+) -> Settlement:
+    """Keep a role's signature of a settlement and go on if it was the last one needed.
+
+    Raises Invalid for a bad signature or validity, Conflict if the status does not allow it.
+    """
+    order = lock(session, order_id)
+    role = role_in(order, address)
+    terms = Terms.from_dict(order.terms)
+    time = max(now, clock.chain_now(session, platform.domain.chain_id))
+    if not time < valid_until <= time + MAX_VALIDITY_SECONDS:
+        raise Invalid("validity", f"valid_until must be within {MAX_VALIDITY_SECONDS} seconds")
+    if not 0 <= to_buyer_units <= terms.amount_units:
+        raise Invalid("amount_out_of_range", f"to_buyer_units must be 0 to {terms.amount_units}")
+    require_possible(session, order, to_buyer_units)
+    message = messages.settlement(
+        platform.domain, bytes.fromhex(order.id[2:]), to_buyer_units, valid_until
+    )
+    require_signature(address, message, signature, verify_1271)
+    settlement = find_or_open(session, order, to_buyer_units, valid_until)
+    if session.get(SettlementSignature, (settlement.id, int(role))) is None:
+        keep(session, settlement, role, signature)
+        data = {"to_buyer_units": str(to_buyer_units), "valid_until": valid_until}
+        append(session, order.id, "settlement_signed", ACTORS[role], order.status, order.status,
+               f"signed a {outcome(to_buyer_units, terms)}", now, data)  # fmt: skip
+        advance(session, platform, order, settlement, now)
+    return settlement
+
+
+def outcome(to_buyer_units: int, terms: Terms) -> str:
+    if to_buyer_units == 0:
+        return "refund"
+    return "release" if to_buyer_units == terms.amount_units else "split"
+
+
+def agreed_event(to_buyer_units: int) -> Event:
+    return Event.REFUND_AGREED if to_buyer_units == 0 else Event.RELEASE_AGREED
+
+
+def require_possible(session: Session, order: Order, to_buyer_units: int) -> None:
+    """Raise Conflict unless a settlement can be signed in this status."""
+    escrow = session.get_one(Escrow, order.id)
+    if escrow.settled_tx:
+        raise Conflict("settled", f"the order was settled in {escrow.settled_tx}")
+    event = agreed_event(to_buyer_units)
+    if (OrderStatus(order.status), event) not in TRANSITIONS:
+        raise Conflict("not_in_this_status", f"an order that is {order.status} has no {event}")
+
+
+def find_or_open(
+    session: Session, order: Order, to_buyer_units: int, valid_until: int
+) -> Settlement:
+    found = session.exec(
+        select(Settlement).where(
+            Settlement.order_id == order.id,
+            Settlement.to_buyer_units == to_buyer_units,
+            Settlement.valid_until == valid_until,
+        )
+    ).first()
+    if found is not None:
+        return found
+    count = session.exec(select(func.count()).where(Settlement.order_id == order.id)).one()
+    if count >= MAX_SETTLEMENTS_PER_ORDER:
+        raise Conflict("too_many", f"at most {MAX_SETTLEMENTS_PER_ORDER} settlements an order")
+    settlement = Settlement(
+        order_id=order.id,
+        to_buyer_units=to_buyer_units,
+        valid_until=valid_until,
+        status="collecting",
+    )
+    session.add(settlement)
+    session.flush()
+    return settlement
+
+
+def keep(session: Session, settlement: Settlement, role: Role, signature: bytes) -> None:
+    session.add(
+        SettlementSignature(
+            settlement_id=settlement.id or 0, role=int(role), signature="0x" + signature.hex()
+        )
+    )
+    session.flush()
+
+
+def signatures_of(session: Session, settlement: Settlement) -> dict[Role, bytes]:
+    rows = session.exec(
+        select(SettlementSignature).where(SettlementSignature.settlement_id == settlement.id)
+    ).all()
+    return {Role(row.role): bytes.fromhex(row.signature[2:]) for row in rows}
+
+
+def advance(
+    session: Session, platform: Platform, order: Order, settlement: Settlement, now: int
+) -> None:
+    """Send the settlement if its roles suffice; ask the co-signer if only it is missing."""
+    terms = Terms.from_dict(order.terms)
+    signed = signatures_of(session, settlement)
+    escrow = session.get_one(Escrow, order.id)
+    state = State(escrow.refund_requested_at, escrow.disputed_at)
+    time = clock.chain_now(session, platform.domain.chain_id)
+    to_buyer = settlement.to_buyer_units
+    if settlement.status == "ready":
+        return
+    if allows(set(signed), to_buyer, terms, state, time):
+        send(session, platform, order, settlement, signed, now)
+    elif settlement.status == "collecting" and wants_cosignature(terms, to_buyer, signed):
+        settlement.status = "cosigning"
+
+
+def wants_cosignature(terms: Terms, to_buyer_units: int, signed: dict[Role, bytes]) -> bool:
+    try:
+        return giving_role(terms, to_buyer_units) in signed
+    except Forbidden:
+        return False
+
+
+def send(
+    session: Session,
+    platform: Platform,
+    order: Order,
+    settlement: Settlement,
+    signed: dict[Role, bytes],
+    now: int,
+) -> None:
+    """Write the intent and the agreement down; the sender does the rest."""
+    terms = Terms.from_dict(order.terms)
+    data = calls.settle(terms, settlement.to_buyer_units, settlement.valid_until, signed)
+    settlement.status = "ready"
+    intents.enqueue(session, platform, f"settle:{settlement.id}", order.id, data, now)
+    record(
+        session,
+        order,
+        agreed_event(settlement.to_buyer_units),
+        Actor.COORDINATOR,
+        f"{outcome(settlement.to_buyer_units, terms)} agreed by "
+        + " and ".join(role.label for role in sorted(signed)),
+        now,
+        {"to_buyer_units": str(settlement.to_buyer_units)},
+    )
+
+
+def waiting_for_cosigner(session: Session, limit: int) -> list[tuple[int, CosignRequest]]:
+    """Settlements that only the coordinator's signature is missing from."""
+    rows = session.exec(
+        select(Settlement).where(Settlement.status == "cosigning").limit(limit)
+    ).all()
+    requests = []
+    for settlement in rows:
+        order = session.get_one(Order, settlement.order_id)
+        terms = Terms.from_dict(order.terms)
+        role = giving_role(terms, settlement.to_buyer_units)
+        requests.append((
+            settlement.id or 0,
+            CosignRequest(
+                terms=order.terms,
+                to_buyer_units=settlement.to_buyer_units,
+                valid_until=settlement.valid_until,
+                signature="0x" + signatures_of(session, settlement)[role].hex(),
+            ),
+        ))  # fmt: skip
+    return requests
+
+
+def cosigned(
+    session: Session, platform: Platform, settlement_id: int, signature: bytes, now: int
+) -> None:
+    """Keep the co-signer's signature and send the settlement."""
+    settlement = session.get_one(Settlement, settlement_id)
+    order = lock(session, settlement.order_id)
+    if settlement.status != "cosigning":
+        return
+    keep(session, settlement, Role.COORDINATOR, signature)
+    advance(session, platform, order, settlement, now)
+
+
+def cosign_refused(session: Session, settlement_id: int, reason: str, now: int) -> None:
+    """Write the co-signer's refusal down where the parties see it."""
+    settlement = session.get_one(Settlement, settlement_id)
+    order = lock(session, settlement.order_id)
+    settlement.status = "refused"
+    settlement.refusal = reason[:500]
+    append(session, order.id, "cosign_refused", Actor.COORDINATOR, order.status, order.status,
+           reason, now, {})  # fmt: skip

@@ -1,0 +1,42 @@
+"""What time and the co-signer bring about: expiries, co-signatures."""
+
+from collections.abc import Callable
+
+import structlog
+from sqlalchemy import Engine
+
+from coordinator.db.session import transaction
+from coordinator.domain.platform import Platform
+from coordinator.services import orders, settlements
+from coordinator.services.ports import Cosigner, CosignRefused, CosignRequest
+
+log = structlog.get_logger()
+MAX_PER_STEP = 50
+
+
+class Keeper:
+    def __init__(
+        self, engine: Engine, platform: Platform, cosigner: Cosigner, now: Callable[[], int]
+    ) -> None:
+        self.engine, self.platform, self.cosigner, self.now = engine, platform, cosigner, now
+
+    def step(self) -> bool:
+        with transaction(self.engine) as session:
+            expired = orders.expire_due(session, self.platform, self.now(), MAX_PER_STEP)
+        with transaction(self.engine) as session:
+            waiting = settlements.waiting_for_cosigner(session, MAX_PER_STEP)
+        for settlement_id, request in waiting:
+            self.cosign(settlement_id, request)
+        return MAX_PER_STEP in (expired, len(waiting))
+
+    def cosign(self, settlement_id: int, request: CosignRequest) -> None:
+        try:
+            signature = self.cosigner.cosign(request)
+        except CosignRefused as refusal:
+            log.warning("cosign refused", settlement=settlement_id, reason=str(refusal))
+            with transaction(self.engine) as session:
+                settlements.cosign_refused(session, settlement_id, str(refusal), self.now())
+            return
+        with transaction(self.engine) as session:
+            signed = bytes.fromhex(signature[2:])
+            settlements.cosigned(session, self.platform, settlement_id, signed, self.now())

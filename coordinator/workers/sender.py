@@ -1,0 +1,123 @@
+"""Carrying intents out, exactly once in effect.
+
+The signed bytes are committed before they are broadcast; after a crash the same bytes go out again.
+"""
+
+from collections.abc import Callable
+
+import structlog
+from sqlalchemy import Engine, text
+
+from coordinator.db.intents import Intent, Slot
+from coordinator.db.session import transaction
+from coordinator.services import sending
+from coordinator.services.ports import ChainSender, NodeDown, Receipt, Reverted
+
+log = structlog.get_logger()
+MAX_INTENTS_PER_STEP = 20
+GAS_MARGIN_PERCENT = 150
+REBROADCAST_AFTER_SECONDS = 5
+REPLACE_AFTER_SECONDS = 60
+MAX_ATTEMPTS = 10
+# A call may be refused only because the node lags behind a block that it needs.
+OBSOLETE_AFTER_SECONDS = 30
+
+
+class Sender:
+    """One gas-paying key on one chain; an advisory lock keeps a second one out."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        chain_id: int,
+        node: ChainSender,
+        final_number: Callable[[], int],
+        now: Callable[[], int],
+    ) -> None:
+        self.engine, self.chain_id, self.node = engine, chain_id, node
+        self.final_number, self.now = final_number, now
+        self.lock = engine.connect()
+        key = f"sender:{chain_id}:{node.address}"
+        held = self.lock.execute(
+            text("select pg_try_advisory_lock(hashtextextended(:key, 0))"), {"key": key}
+        ).scalar()
+        if not held:
+            raise NodeDown(f"another sender works for {node.address}")
+
+    def step(self) -> bool:
+        """Look after what is in flight, then send what is new."""
+        self.lock.execute(text("select 1"))
+        with transaction(self.engine) as session:
+            flying = sending.unfinished(session, self.chain_id, self.node.address)
+            fresh = sending.pending(session, self.chain_id, MAX_INTENTS_PER_STEP)
+        final = self.final_number()
+        for intent, slot in flying:
+            self.follow(intent, slot, final)
+        for intent in fresh:
+            self.send(intent)
+        return len(fresh) == MAX_INTENTS_PER_STEP
+
+    def send(self, intent: Intent) -> None:
+        """Give a pending intent a nonce and broadcast it."""
+        intent_id = intent.id or 0
+        try:
+            gas = self.node.simulate(intent.to, intent.data) * GAS_MARGIN_PERCENT // 100
+        except Reverted as refusal:
+            self.refused(intent, str(refusal))
+            return
+        count = self.node.transaction_count()
+        with transaction(self.engine) as session:
+            nonce = sending.next_nonce(session, self.chain_id, self.node.address, count)
+            signed = self.node.sign(intent.to, intent.data, nonce, gas, None)
+            sending.take_slot(session, intent_id, self.node.address, nonce, signed, self.now())
+        self.broadcast(signed.tx_hash, signed.raw)
+
+    def refused(self, intent: Intent, reason: str) -> None:
+        """Give the chain a while to come round, then drop the intent."""
+        if (
+            self.now() - intent.created_at < OBSOLETE_AFTER_SECONDS
+            and "AlreadySettled" not in reason
+        ):
+            return
+        log.warning("obsolete", intent=intent.key, order_id=intent.order_id, reason=reason)
+        with transaction(self.engine) as session:
+            sending.obsolete(session, intent.id or 0, reason, self.now())
+
+    def broadcast(self, tx_hash: str, raw: str) -> None:
+        self.node.broadcast(raw)
+        with transaction(self.engine) as session:
+            sending.broadcasted(session, tx_hash, self.now())
+        log.info("broadcast", tx_hash=tx_hash)
+
+    def follow(self, intent: Intent, slot: Slot, final: int) -> None:
+        """Receipt, rebroadcast or replacement of one intent in flight."""
+        intent_id = intent.id or 0
+        with transaction(self.engine) as session:
+            attempts = sending.attempts(session, intent_id)
+        receipt = self.find_receipt([a.tx_hash for a in attempts])
+        if receipt is not None:
+            with transaction(self.engine) as session:
+                sending.mined(
+                    session, intent_id, receipt, receipt.block_number <= final, self.now()
+                )
+            return
+        if intent.status == "mined":
+            with transaction(self.engine) as session:
+                sending.vanished(session, intent_id)
+        newest = attempts[0]
+        now = self.now()
+        if now - newest.signed_at >= REPLACE_AFTER_SECONDS and len(attempts) < MAX_ATTEMPTS:
+            self.replace(intent, slot, newest.fees)
+        elif now - (newest.broadcast_at or 0) >= REBROADCAST_AFTER_SECONDS:
+            self.broadcast(newest.tx_hash, newest.raw)
+
+    def find_receipt(self, tx_hashes: list[str]) -> Receipt | None:
+        return next((r for h in tx_hashes if (r := self.node.receipt(h)) is not None), None)
+
+    def replace(self, intent: Intent, slot: Slot, fees: dict[str, int]) -> None:
+        """Sign the same intent and nonce again with higher fees."""
+        gas = int(fees["gas"])
+        signed = self.node.sign(intent.to, intent.data, slot.nonce, gas, fees)
+        with transaction(self.engine) as session:
+            sending.add_attempt(session, intent.id or 0, signed, self.now())
+        self.broadcast(signed.tx_hash, signed.raw)
