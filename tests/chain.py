@@ -83,9 +83,6 @@ class Anvil:
     def stop(self) -> None:
         """Raises RuntimeError if it had ended by itself."""
         died = None if self.alive() else self.printed()
-        if hasattr(self, "w3"):
-            assert isinstance(self.w3.provider, Web3.HTTPProvider)
-            self.w3.provider._request_session_manager.session_cache.clear()
         if self.process is not None:
             self.process.terminate()
             try:
