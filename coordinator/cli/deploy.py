@@ -21,7 +21,7 @@ Name = Annotated[
 ]
 RpcUrl = Annotated[
     str | None,
-    typer.Option(help="The chain's node. Default: OTC_RPC_URL_<NETWORK>, then a public node."),
+    typer.Option(help="Its node. Default: a variable like OTC_RPC_URL_SEPOLIA, then a public one."),
 ]
 ChainId = Annotated[
     int | None, typer.Option(min=1, help="Needed for a network that is not built in.")
@@ -30,9 +30,7 @@ Keystore = Annotated[
     Path | None,
     typer.Option(help="Who pays. Default: OTC_KEYSTORE, then the key in OTC_PRIVATE_KEY."),
 ]
-Folder = Annotated[
-    Path, typer.Option("--deployments", help="The folder of the <network>.json files.")
-]
+Folder = Annotated[Path, typer.Option("--deployments", help="The folder of the deployment files.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 DEPLOYMENTS = Path("deployments")
 
@@ -92,14 +90,22 @@ def recorded(folder: Path, network: Network, replace: bool) -> "Deployment | Non
     if not path.exists():
         return None
     known = deployment.read(folder, network.name)
-    if known.chain_id != network.chain_id:
-        raise ChainError(f"{path} is of chain {known.chain_id}, not {network.chain_id}")
+    require_chain(known, network, folder)
     if known.escrow != deployment.escrow_address() and not replace:
         raise ChainError(
             f"{path} records another build's escrow, {known.escrow}: "
             "keep a copy for its live orders, then use --replace"
         )
     return known
+
+
+def require_chain(known: "Deployment", network: Network, folder: Path) -> None:
+    """Raise ChainError if the deployment file is of another chain than the network."""
+    from otc_sdk.deployment import path_of
+
+    if known.chain_id != network.chain_id:
+        path = path_of(folder, network.name)
+        raise ChainError(f"{path} is of chain {known.chain_id}, not {network.chain_id}")
 
 
 def send(network: Network, keystore: Path | None, folder: Path) -> "Deployment":
@@ -160,9 +166,9 @@ def verify(
     from otc_sdk import deployment
 
     known = deployment.read(folder, name)
-    network = find_network(name, rpc_url, chain_id or known.chain_id)
-    if known.chain_id != network.chain_id:
-        path = deployment.path_of(folder, name)
-        raise ChainError(f"{path} is of chain {known.chain_id}, not {network.chain_id}")
+    if name not in NETWORKS and chain_id is None:
+        chain_id = known.chain_id
+    network = find_network(name, rpc_url, chain_id)
+    require_chain(known, network, folder)
     deployment.verify(deployment.open_node(network), known)
     show(f"{name}: verified", {"status": "verified", **asdict(known)}, as_json)

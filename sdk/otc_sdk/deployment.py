@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from web3.middleware import ExtraDataToPOAMiddleware
 from web3.types import BlockIdentifier
 
 from otc_sdk.artifacts import load
-from otc_sdk.chain import GAS_MARGIN_PERCENT, EscrowAccount, connect, fees
+from otc_sdk.chain import GAS_MARGIN_PERCENT, Wallet, connect, fees
 from otc_sdk.errors import ChainError
 from otc_sdk.networks import NAME_PATTERN
 from otc_sdk.networks import NETWORKS as NETWORKS
@@ -149,8 +150,7 @@ def deploy(
         return found
     require_funds(w3, account.address)
     require_idle(w3, account.address)
-    sender = EscrowAccount(w3, EscrowDomain(network.chain_id, escrow_address()), account)
-    sent = sender.send(CREATE2_DEPLOYER, SALT + init_code())
+    sent = Wallet(w3, account).send(CREATE2_DEPLOYER, SALT + init_code())
     await_code(w3, escrow_address())
     deployment = describe(w3, network, sent.tx_hash, start_block(w3, sent.block_number))
     verify(w3, deployment)
@@ -222,7 +222,7 @@ def balance_wei(w3: Web3, address: str) -> int:
 
 def in_coins(wei: int) -> str:
     """An amount of the chain's own coin (18 decimals on every EVM chain) for people."""
-    return f"{Web3.from_wei(wei, 'ether'):f} coins"
+    return f"{Decimal(wei).scaleb(-18).normalize():f} coins"
 
 
 def require_idle(w3: Web3, address: str) -> None:

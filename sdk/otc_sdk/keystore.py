@@ -29,6 +29,9 @@ KEY_PATTERN = re.compile(r"(0x)?[0-9a-fA-F]{64}")
 # The usual size is 500 bytes; a path given by mistake may be anything.
 MAX_KEYSTORE_BYTES = 64 * 1024
 
+# The "light" work factor that wallets use: 100 ms instead of seconds.
+LIGHT_SCRYPT_N = 2**12
+
 Ask = Callable[[str], str]
 
 
@@ -158,8 +161,11 @@ def password_in(path: Path) -> str:
     return password
 
 
-def create(path: Path, password: str) -> str:
+def create(path: Path, password: str, scrypt_n: int | None = None) -> str:
     """Write a new key to a new keystore, readable by its owner alone; return its address.
+
+    `scrypt_n` is the work to try one password; None takes the standard 2^18. Keys of a local chain
+    do with LIGHT_SCRYPT_N.
 
     The file appears whole or not at all. Raises KeystoreError if there is one already, the
     password is empty, or the folder cannot be written.
@@ -169,7 +175,8 @@ def create(path: Path, password: str) -> str:
     if path.exists() or path.is_symlink():  # before the slow encryption; `place` decides
         raise KeystoreError(f"{path} exists; a keystore is never overwritten")
     account: LocalAccount = Account.create()
-    place(path, json.dumps(account.encrypt(password), indent=2) + "\n")
+    content = account.encrypt(password, iterations=scrypt_n)
+    place(path, json.dumps(content, indent=2) + "\n")
     return account.address
 
 

@@ -5,14 +5,13 @@ import os
 import pty
 import select
 import subprocess
-import sys
 from pathlib import Path
 
 from eth_account import Account
 
-from tests.cli.conftest import RICH_KEY, Otc, refused
+from tests.cli.command import OTC, Otc, refused
+from tests.cli.node import RICH_KEY
 
-OTC = Path(sys.executable).with_name("otc")
 PATIENCE_SECONDS = 30
 
 

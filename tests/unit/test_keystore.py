@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from eth_account import Account
+from eth_typing import HexStr
 from otc_sdk import keystore
 from otc_sdk.errors import KeystoreError
 
@@ -19,7 +20,7 @@ PASSWORD = "correct horse"
 
 def encrypted(**changes: Any) -> dict[str, Any]:
     """A keystore that is quick to open, with members changed."""
-    return {**Account.encrypt(KEY, PASSWORD, kdf="pbkdf2", iterations=1), **changes}
+    return {**Account.encrypt(HexStr(KEY), PASSWORD, kdf="pbkdf2", iterations=1), **changes}
 
 
 @pytest.fixture
@@ -119,10 +120,8 @@ def test_empty_password_file(path: Path, tmp_path: Path) -> None:
 
 
 def test_password_by_prompt(path: Path) -> None:
-    asked: list[str] = []
-    account = keystore.load_account(path, environ={}, ask=lambda p: asked.append(p) or PASSWORD)
-    assert account.address == ADDRESS
-    assert asked == [f"Password for {path}: "]
+    answers = {f"Password for {path}: ": PASSWORD}
+    assert keystore.load_account(path, environ={}, ask=answers.__getitem__).address == ADDRESS
 
 
 def test_password_by_file_without_its_line_end(path: Path, tmp_path: Path) -> None:
