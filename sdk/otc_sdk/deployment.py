@@ -13,6 +13,7 @@ from typing import Any
 
 from eth_account.signers.base import BaseAccount
 from eth_utils.crypto import keccak
+from hexbytes import HexBytes
 from jsonschema import Draft202012Validator
 from web3 import Web3
 from web3.exceptions import Web3Exception
@@ -31,6 +32,8 @@ from otc_sdk.terms import EscrowDomain, create2_address
 CREATE2_DEPLOYER = Web3.to_checksum_address("0x4e59b44847b379578588920ca78fbf26c0b4956c")
 SALT = bytes(32)
 
+# Init code of nothing that runs the newest opcodes of the escrow: PUSH0, TSTORE and MCOPY.
+CANCUN_PROBE = bytes.fromhex("5f5f5d5f5f5f5e5f5ff3")
 # A pruned node keeps the state of at least this many recent blocks (geth's default).
 RECENT_STATE_BLOCKS = 128
 # Taken for final on a chain whose node knows no finalized block.
@@ -193,15 +196,30 @@ def describe(w3: Web3, network: Network, transaction: str | None, block: int) ->
 
 @node_errors()
 def cost(w3: Web3) -> Cost:
-    """What deploying would take at most. Raises ChainError if the chain has no CREATE2 deployer."""
+    """What deploying would take at most.
+
+    Raises ChainError if the chain has no CREATE2 deployer or could not run the escrow.
+    """
     if not code_at(w3, CREATE2_DEPLOYER):
         raise ChainError(f"chain {w3.eth.chain_id} has no CREATE2 deployer at {CREATE2_DEPLOYER}")
+    require_cancun(w3)
     gas = w3.eth.estimate_gas({"to": CREATE2_DEPLOYER, "data": SALT + init_code()})
     price = fees(w3)
     return Cost(
         gas_limit=gas * GAS_MARGIN_PERCENT // 100,
         gas_price_wei=price.get("maxFeePerGas", price.get("gasPrice", 0)),
     )
+
+
+def require_cancun(w3: Web3) -> None:
+    """Raise ChainError on a chain that lacks opcodes of the escrow: it could be deployed there,
+    and funded, and then not settle."""
+    try:
+        w3.eth.call({"data": HexBytes(CANCUN_PROBE)})
+    except Web3Exception as error:
+        raise ChainError(
+            f"chain {w3.eth.chain_id} cannot run the escrow, which needs Cancun opcodes: {error}"
+        ) from error
 
 
 def require_funds(w3: Web3, address: str) -> None:

@@ -100,6 +100,12 @@ def test_no_create2_deployer(otc: Otc, chain: Node) -> None:
     refuse(otc, chain, "no CREATE2 deployer", CREATE2_DEPLOYER)
 
 
+@pytest.mark.parametrize("hardfork", ["paris", "shanghai"])
+def test_chain_that_could_not_settle(otc: Otc, hardfork: str) -> None:
+    with running("--hardfork", hardfork) as chain:
+        refuse(otc, chain, "needs Cancun opcodes")
+
+
 def test_unfunded_account(otc: Otc, chain: Node) -> None:
     refuse(otc, chain, f"{POOR} holds 0 coins", "takes up to 0.0", key=POOR_KEY)
 
