@@ -5,7 +5,8 @@ import httpx
 from coordinator.services.ports import CosignRefused, CosignRequest, NodeDown
 
 TIMEOUT_SECONDS = 20
-REFUSED = 409
+# The statuses of a policy's refusal; others are faults that may pass.
+REFUSALS = (403, 409, 422)
 
 
 class HttpCosigner:
@@ -22,7 +23,7 @@ class HttpCosigner:
             answer = self.client.post("/cosign", json=vars(request))
         except httpx.HTTPError as error:
             raise NodeDown(f"the co-signer does not answer: {error}") from error
-        if answer.status_code == REFUSED:
+        if answer.status_code in REFUSALS:
             raise CosignRefused(answer.json()["message"])
         if answer.status_code != httpx.codes.OK:
             raise NodeDown(f"the co-signer answered {answer.status_code}")

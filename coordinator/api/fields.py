@@ -27,7 +27,7 @@ def parse_hex(value: str) -> str:
 Units = Annotated[
     int,
     BeforeValidator(parse_units),
-    PlainSerializer(str, return_type=str),
+    PlainSerializer(str, return_type=str, when_used="json"),
     Field(json_schema_extra={"type": "string", "example": "100000000"}),
 ]
 Signature = Annotated[

@@ -8,11 +8,11 @@ from typing import Annotated
 
 import typer
 
-from coordinator.cli import deploy, keys, up, worker
+from coordinator.cli import demo, deploy, keys, up, worker
 from coordinator.cli.console import Boundary
 
 # A named app becomes a group (`otc keys create`), one without a name adds its commands to `otc`.
-NOUNS = (deploy.app, keys.app, up.app, worker.app)
+NOUNS = (demo.app, deploy.app, keys.app, up.app, worker.app)
 
 app = typer.Typer(
     cls=Boundary,

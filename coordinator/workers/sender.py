@@ -6,7 +6,8 @@ The signed bytes are committed before they are broadcast; after a crash the same
 from collections.abc import Callable
 
 import structlog
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from coordinator.db.intents import Intent, Slot
 from coordinator.db.session import transaction
@@ -36,17 +37,35 @@ class Sender:
     ) -> None:
         self.engine, self.chain_id, self.node = engine, chain_id, node
         self.final_number, self.now = final_number, now
-        self.lock = engine.connect()
-        key = f"sender:{chain_id}:{node.address}"
-        held = self.lock.execute(
-            text("select pg_try_advisory_lock(hashtextextended(:key, 0))"), {"key": key}
-        ).scalar()
+        self.lock: Connection | None = None
+
+    def hold_lock(self) -> None:
+        """Make sure that this process alone sends; the lock ends with its connection."""
+        try:
+            if self.lock is not None:
+                self.lock.execute(text("select 1"))
+                return
+            self.lock = self.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+            query = text("select pg_try_advisory_lock(hashtextextended(:key, 0))")
+            key = f"sender:{self.chain_id}:{self.node.address}"
+            held = bool(self.lock.execute(query, {"key": key}).scalar())
+        except (OperationalError, InterfaceError):
+            self.release_lock()
+            raise
         if not held:
-            raise NodeDown(f"another sender works for {node.address}")
+            self.release_lock()
+            raise NodeDown(f"another sender works for {self.node.address}")
+
+    def release_lock(self) -> None:
+        """Close the connection itself: one that went back to the pool would keep the lock."""
+        if self.lock is not None:
+            self.lock.invalidate()
+            self.lock.close()
+            self.lock = None
 
     def step(self) -> bool:
         """Look after what is in flight, then send what is new."""
-        self.lock.execute(text("select 1"))
+        self.hold_lock()
         with transaction(self.engine) as session:
             flying = sending.unfinished(session, self.chain_id, self.node.address)
             fresh = sending.pending(session, self.chain_id, MAX_INTENTS_PER_STEP)

@@ -1,6 +1,7 @@
 """An account that acts on the escrow with its own key and its own gas."""
 
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
 from eth_account.signers.base import BaseAccount
@@ -27,6 +28,7 @@ class Sent:
     tx_hash: str
     gas_used: int
     block_number: int
+    contract: str | None = None
 
 
 def connect(rpc_url: str, chain_id: int | None = None) -> Web3:
@@ -48,16 +50,69 @@ def read_domain(w3: Web3, escrow: str) -> EscrowDomain:
     return EscrowDomain(w3.eth.chain_id, Web3.to_checksum_address(escrow))
 
 
-class EscrowAccount:
-    """The escrow's verbs for one account. Every verb waits for the receipt.
+class Wallet:
+    """An account that sends transactions with its own key and gas, and waits for each."""
+
+    def __init__(self, w3: Web3, account: BaseAccount) -> None:
+        self.w3 = w3
+        self.account = account
+        # Threads that share a wallet must not take the same nonce.
+        self.nonces = Lock()
+
+    def create(self, code: bytes) -> Sent:
+        """Deploy a contract; `code` ends with its encoded arguments."""
+        return self.send(None, code)
+
+    def transfer(self, token: str, to: str, amount_units: int) -> Sent:
+        return self.send(token, calls.transfer(to, amount_units))
+
+    def send(self, to: str | None, data: bytes) -> Sent:
+        """Sign, broadcast and wait. Raises ChainError."""
+        call: TxParams = {"from": self.account.address, "data": data}
+        if to is not None:
+            call["to"] = Web3.to_checksum_address(to)
+        try:
+            with self.nonces:
+                tx_hash = self.w3.eth.send_raw_transaction(self.signed(call))
+            receipt = self.w3.eth.wait_for_transaction_receipt(
+                tx_hash, timeout=RECEIPT_TIMEOUT_SECONDS, poll_latency=0.2
+            )
+        except ContractLogicError as error:
+            raise ChainError(explain(error)) from error
+        except TimeExhausted as error:
+            raise ChainError(f"not mined within {RECEIPT_TIMEOUT_SECONDS} s: {error}") from error
+        except (OSError, Web3Exception) as error:
+            raise ChainError(f"the node refused: {error}") from error
+        if receipt["status"] != 1:
+            raise ChainError(f"transaction {tx_hash.to_0x_hex()} reverted")
+        return Sent(
+            tx_hash.to_0x_hex(),
+            receipt["gasUsed"],
+            receipt["blockNumber"],
+            receipt["contractAddress"],
+        )
+
+    def signed(self, call: TxParams) -> bytes:
+        """Raw transaction with gas, fees and the next nonce."""
+        transaction: Any = {
+            **call,
+            "gas": self.w3.eth.estimate_gas(call) * GAS_MARGIN_PERCENT // 100,
+            "nonce": self.w3.eth.get_transaction_count(self.account.address, "pending"),
+            "chainId": self.w3.eth.chain_id,
+            **fees(self.w3),
+        }
+        return bytes(self.account.sign_transaction(transaction).raw_transaction)
+
+
+class EscrowAccount(Wallet):
+    """The escrow's verbs for one account.
 
     Raises ChainError with the contract's own words if the chain refuses.
     """
 
     def __init__(self, w3: Web3, domain: EscrowDomain, account: BaseAccount) -> None:
-        self.w3 = w3
+        super().__init__(w3, account)
         self.domain = domain
-        self.account = account
         self.contract = w3.eth.contract(
             Web3.to_checksum_address(domain.escrow), abi=load("Escrow")["abi"]
         )
@@ -65,7 +120,7 @@ class EscrowAccount:
     def fund(self, terms: Terms) -> Sent:
         """Transfer the amount to the order's vault."""
         vault = vault_address(self.domain, terms.order_id(self.domain))
-        return self.send(terms.token, calls.transfer(vault, terms.amount_units))
+        return self.transfer(terms.token, vault, terms.amount_units)
 
     def settle(
         self,
@@ -92,37 +147,6 @@ class EscrowAccount:
     def state(self, order_id: bytes) -> State:
         raw = self.contract.functions.stateOf(order_id).call()
         return State(*raw)
-
-    def send(self, to: str, data: bytes) -> Sent:
-        """Sign, broadcast and wait. `to` is checksummed."""
-        call: TxParams = {
-            "from": self.account.address,
-            "to": Web3.to_checksum_address(to),
-            "data": data,
-        }
-        try:
-            gas = self.w3.eth.estimate_gas(call) * GAS_MARGIN_PERCENT // 100
-            transaction: Any = {
-                **call,
-                "gas": gas,
-                "nonce": self.w3.eth.get_transaction_count(self.account.address, "pending"),
-                "chainId": self.domain.chain_id,
-                **fees(self.w3),
-            }
-            raw = self.account.sign_transaction(transaction).raw_transaction
-            tx_hash = self.w3.eth.send_raw_transaction(raw)
-            receipt = self.w3.eth.wait_for_transaction_receipt(
-                tx_hash, timeout=RECEIPT_TIMEOUT_SECONDS, poll_latency=0.2
-            )
-        except ContractLogicError as error:
-            raise ChainError(explain(error)) from error
-        except TimeExhausted as error:
-            raise ChainError(f"not mined within {RECEIPT_TIMEOUT_SECONDS} s: {error}") from error
-        except (OSError, Web3Exception) as error:
-            raise ChainError(f"the node refused: {error}") from error
-        if receipt["status"] != 1:
-            raise ChainError(f"transaction {tx_hash.to_0x_hex()} reverted")
-        return Sent(tx_hash.to_0x_hex(), receipt["gasUsed"], receipt["blockNumber"])
 
 
 def fees(w3: Web3) -> dict[str, int]:

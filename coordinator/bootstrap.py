@@ -1,0 +1,178 @@
+"""The only place where adapters are built: each process of the coordinator from its settings."""
+
+import threading
+import time
+
+import structlog
+import uvicorn
+from eth_utils.address import to_checksum_address
+from fastapi import FastAPI
+from otc_sdk.artifacts import load
+from otc_sdk.errors import ChainError
+from otc_sdk.keystore import load_account
+from otc_sdk.terms import EscrowDomain
+from sqlalchemy import Engine
+
+from coordinator.adapters.chain.keys import KeystoreKey
+from coordinator.adapters.chain.node import Node
+from coordinator.adapters.chain.sender import Account
+from coordinator.adapters.cosigner import HttpCosigner
+from coordinator.api import cosigner as cosigner_api
+from coordinator.api.context import Context
+from coordinator.app import create_app
+from coordinator.db.session import DatabaseDown, make_engine, require_up
+from coordinator.domain.platform import Platform
+from coordinator.services.cosigning import CosignPolicy, cosign
+from coordinator.services.ports import CosignRequest, NodeDown
+from coordinator.settings import Settings
+from coordinator.workers import loop
+from coordinator.workers.keeper import Keeper
+from coordinator.workers.sender import Sender
+from coordinator.workers.watcher import Watcher
+
+log = structlog.get_logger()
+START_RETRY_SECONDS = 2
+
+
+def wall_clock() -> int:
+    return int(time.time())
+
+
+def build_engine(settings: Settings) -> Engine:
+    """Raises DatabaseDown."""
+    engine = make_engine(settings.database_url)
+    require_up(engine)
+    return engine
+
+
+def build_node(settings: Settings) -> Node:
+    """Raises NodeDown, or ChainError for a node on another chain."""
+    node = Node(settings.rpc_url, settings.finality)
+    actual = node.chain_id()
+    if actual != settings.chain_id:
+        raise ChainError(f"the node is on chain {actual}, the settings say {settings.chain_id}")
+    return node
+
+
+def build_platform(settings: Settings, node: Node) -> Platform:
+    """Raises ChainError if escrow or token are not there."""
+    for name, address in (("escrow", settings.escrow), ("token", settings.token)):
+        if not node.has_code(address):
+            raise ChainError(f"no code at {address}, where the {name} should be")
+    token = node.w3.eth.contract(to_checksum_address(settings.token), abi=load("TetherMock")["abi"])
+    return Platform(
+        domain=EscrowDomain(settings.chain_id, to_checksum_address(settings.escrow)),
+        token=to_checksum_address(settings.token),
+        token_symbol=token.functions.symbol().call(),
+        token_decimals=token.functions.decimals().call(),
+        coordinator=to_checksum_address(settings.coordinator),
+        arbitrator=to_checksum_address(settings.arbitrator),
+        fee_bps=settings.fee_bps,
+        fee_recipient=to_checksum_address(settings.fee_recipient),
+        fund_by_seconds=settings.fund_by_seconds,
+        refund_window_seconds=settings.refund_window_seconds,
+        ruling_window_seconds=settings.ruling_window_seconds,
+        final_window_seconds=settings.final_window_seconds,
+        default_buyer_bps=settings.default_buyer_bps,
+        payment_methods=frozenset(settings.payment_methods),
+    )
+
+
+def build_api(settings: Settings) -> FastAPI:
+    engine, node = build_engine(settings), build_node(settings)
+    return create_app(
+        Context(
+            engine=engine,
+            platform=build_platform(settings, node),
+            verify_1271=node.verify_1271,
+            now=wall_clock,
+            public_domain=settings.public_domain,
+        )
+    )
+
+
+def build_cosigner(settings: Settings) -> FastAPI:
+    engine, node = build_engine(settings), build_node(settings)
+    key = KeystoreKey(load_account(settings.cosigner_keystore))
+    policy = CosignPolicy(
+        domain=EscrowDomain(settings.chain_id, to_checksum_address(settings.escrow)),
+        token=to_checksum_address(settings.token),
+        fee_recipient=to_checksum_address(settings.fee_recipient),
+        cap_units=settings.cosigner_cap_units,
+    )
+
+    def sign(request: CosignRequest) -> str:
+        return cosign(engine, policy, node, key, request)
+
+    token = settings.cosigner_token.get_secret_value()
+    return cosigner_api.create_app(sign, key.address, token)
+
+
+def serve(app: FastAPI, host: str, port: int) -> None:
+    """Serve until SIGINT or SIGTERM."""
+    uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False)
+
+
+def run_api(settings: Settings, _stop: threading.Event) -> None:
+    serve(build_api(settings), settings.api_host, settings.api_port)
+
+
+def run_cosigner(settings: Settings, _stop: threading.Event) -> None:
+    serve(build_cosigner(settings), settings.cosigner_host, settings.cosigner_port)
+
+
+def run_watcher(settings: Settings, stop: threading.Event) -> None:
+    node = build_node(settings)
+    platform = build_platform(settings, node)
+    watcher = Watcher(build_engine(settings), platform, node, settings.start_block, wall_clock)
+    loop.run("watcher", watcher.step, settings.poll_seconds, stop)
+
+
+def run_sender(settings: Settings, stop: threading.Event) -> None:
+    node = build_node(settings)
+    account = Account(
+        settings.rpc_url,
+        settings.chain_id,
+        load_account(settings.sender_keystore),
+        settings.max_fee_wei,
+    )
+    sender = Sender(
+        build_engine(settings),
+        settings.chain_id,
+        account,
+        lambda: node.final_head().number,
+        wall_clock,
+    )
+    loop.run("sender", sender.step, settings.poll_seconds, stop)
+
+
+def run_keeper(settings: Settings, stop: threading.Event) -> None:
+    node = build_node(settings)
+    keeper = Keeper(
+        build_engine(settings),
+        build_platform(settings, node),
+        HttpCosigner(settings.cosigner_url, settings.cosigner_token.get_secret_value()),
+        wall_clock,
+    )
+    loop.run("keeper", keeper.step, settings.poll_seconds, stop)
+
+
+# The coordinator's processes by name, in the order in which they start.
+PROCESSES = {
+    "cosigner": run_cosigner,
+    "watcher": run_watcher,
+    "sender": run_sender,
+    "keeper": run_keeper,
+    "api": run_api,
+}
+
+
+def run_process(name: str, settings: Settings, stop: threading.Event) -> None:
+    """Run one process until `stop`; while database or node are down at its start, it waits."""
+    while not stop.is_set():
+        try:
+            PROCESSES[name](settings, stop)
+            return
+        except (DatabaseDown, NodeDown) as error:
+            log.warning("waiting", worker=name, error=str(error))
+            stop.wait(START_RETRY_SECONDS)

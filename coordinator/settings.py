@@ -1,0 +1,56 @@
+"""Every environment variable, typed. Only bootstrap, the command line and the stack read it."""
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Variables begin with OTC_, but for DATABASE_URL. Times in seconds, shares in basis points."""
+
+    model_config = SettingsConfigDict(env_prefix="OTC_", extra="ignore")
+
+    database_url: str = Field(validation_alias="DATABASE_URL")
+
+    rpc_url: str = "http://127.0.0.1:8545"
+    chain_id: int
+    escrow: str
+    token: str
+    start_block: int = 0
+    # "finalized" for the chain's own tag, or a number of blocks below the head.
+    finality: str = Field(default="finalized", pattern="^(finalized|[0-9]{1,5})$")
+
+    arbitrator: str
+    coordinator: str
+    fee_recipient: str
+    fee_bps: int = Field(default=50, ge=0, le=500)
+    fund_by_seconds: int = Field(default=900, ge=10, le=86_400)
+    refund_window_seconds: int = Field(default=3600, ge=600, le=30 * 86_400)
+    ruling_window_seconds: int = Field(default=3 * 86_400, ge=3600, le=60 * 86_400)
+    final_window_seconds: int = Field(default=7 * 86_400, ge=3600, le=60 * 86_400)
+    default_buyer_bps: int = Field(default=5000, ge=0, le=10_000)
+    payment_methods: list[str] = ["bank_transfer", "sepa", "pix", "upi", "cash"]
+
+    api_host: str = "127.0.0.1"
+    api_port: int = Field(default=8000, ge=1, le=65_535)
+    # The domain that sign-in messages must name (EIP-4361).
+    public_domain: str = "localhost"
+
+    cosigner_host: str = "127.0.0.1"
+    cosigner_port: int = Field(default=8100, ge=1, le=65_535)
+    cosigner_token: SecretStr
+    # The most that the co-signer signs for in 24 hours, in the token's smallest unit.
+    cosigner_cap_units: int = Field(default=10_000_000 * 10**6, ge=0)
+
+    # Keystores; the password comes as otc_sdk.keystore describes.
+    sender_keystore: Path | None = None
+    cosigner_keystore: Path | None = None
+    # The most that one transaction may cost, in wei.
+    max_fee_wei: int = Field(default=10**17, ge=0)
+
+    poll_seconds: float = Field(default=0.5, gt=0, le=60)
+
+    @property
+    def cosigner_url(self) -> str:
+        return f"http://{self.cosigner_host}:{self.cosigner_port}"

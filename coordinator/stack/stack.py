@@ -1,0 +1,268 @@
+"""Starting, supervising and ending everything that a coordinator needs on this machine."""
+
+import fcntl
+import json
+import os
+import secrets
+import sys
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import IO
+
+import httpx
+from eth_account.signers.local import LocalAccount
+from otc_sdk import deployment
+from otc_sdk.chain import Wallet, connect
+from otc_sdk.errors import ChainError, OtcError
+from otc_sdk.keystore import is_configured, load_account
+from otc_sdk.networks import NETWORKS, Network
+from web3 import Web3
+
+from coordinator.db.migrate import upgrade
+from coordinator.db.session import DatabaseDown, make_engine, require_up
+from coordinator.stack.accounts import Accounts
+from coordinator.stack.child import Child, ChildFailed
+from coordinator.stack.database import EmbeddedDatabase
+from coordinator.stack.local_chain import (
+    LocalChain,
+    deploy_token,
+    give_coins,
+    is_development,
+)
+from coordinator.stack.ports import free_port, require_free
+
+READY_SECONDS = 90
+MAX_START_RESTARTS = 3
+PROCESSES = ("cosigner", "watcher", "sender", "keeper", "api")
+# Accounts of the local chain that hold coins and tokens, for hands-on use.
+DEMO_ACCOUNTS = ("seller", "buyer")
+DEMO_TOKEN_UNITS = 100_000 * 10**6
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What `otc up` was asked for. `settings` are OTC_ variables for the processes."""
+
+    data_dir: Path
+    api_port: int
+    rpc_port: int = 8545
+    rpc_url: str | None = None
+    token: str | None = None
+    arbitrator: str | None = None
+    database_url: str | None = None
+    settings: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Ready:
+    """What a client needs to know of a running stack."""
+
+    api: str
+    rpc: str
+    chain_id: int
+    token: str
+    escrow: str
+    coordinator: str
+    arbitrator: str
+    keystores: str
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+
+class Stack:
+    """Use as a context manager: whatever happens, what was started is ended, newest first."""
+
+    def __init__(self, options: Options, say: Say) -> None:
+        self.options, self.say = options, say
+        self.accounts = Accounts(options.data_dir / "keys")
+        self.children: list[Child] = []
+        self.ending = ExitStack()
+
+    def __enter__(self) -> "Stack":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.ending.close()
+
+    def start(self) -> Ready:
+        """Bring everything up. Raises OtcError naming what failed."""
+        options = self.options
+        options.data_dir.mkdir(parents=True, exist_ok=True)
+        self.lock_folder()
+        require_free(options.api_port, "--port")
+        database_url = self.start_database()
+        w3, rpc_url = self.start_chain()
+        self.fund_accounts(w3)
+        token = self.find_token(w3)
+        deployed = self.find_escrow(w3, rpc_url)
+        ready = Ready(
+            api=f"http://127.0.0.1:{options.api_port}",
+            rpc=rpc_url,
+            chain_id=w3.eth.chain_id,
+            token=token,
+            escrow=deployed.escrow,
+            coordinator=self.accounts.load("coordinator").address,
+            arbitrator=self.arbitrator(),
+            keystores=str(self.accounts.folder),
+        )
+        self.start_processes(ready, database_url, deployed.block)
+        self.await_ready(ready)
+        return ready
+
+    def lock_folder(self) -> None:
+        """Two stacks on one folder would share keys and database."""
+        file: IO[str] = self.ending.enter_context((self.options.data_dir / "lock").open("w"))
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise OtcError(f"another stack runs in {self.options.data_dir}") from None
+
+    def start_database(self) -> str:
+        url = self.options.database_url
+        if url is None:
+            embedded = EmbeddedDatabase(self.options.data_dir.resolve() / "postgres")
+            self.ending.callback(embedded.stop)
+            url = embedded.start()
+            self.say("embedded PostgreSQL is up")
+        engine = make_engine(url)
+        try:
+            require_up(engine)
+            upgrade(engine)
+        except DatabaseDown as error:
+            raise OtcError(str(error)) from error
+        finally:
+            engine.dispose()
+        return url
+
+    def start_chain(self) -> tuple[Web3, str]:
+        options = self.options
+        if options.rpc_url is not None:
+            return connect(options.rpc_url), options.rpc_url
+        port = require_free(options.rpc_port, "--rpc-port")
+        state, log = options.data_dir / "chain.json", options.data_dir / "logs" / "anvil.log"
+        chain = LocalChain(port, state, log)
+        self.ending.callback(chain.stop)
+        w3 = chain.start()
+        self.children.append(chain.child)
+        self.say(f"anvil is up on {chain.rpc_url}")
+        return w3, chain.rpc_url
+
+    def fund_accounts(self, w3: Web3) -> None:
+        """Coins for gas: given on a development chain, asked for elsewhere."""
+        sender = self.sender()
+        if is_development(w3):
+            for name in (*DEMO_ACCOUNTS, "arbitrator"):
+                give_coins(w3, self.accounts.load(name).address)
+            give_coins(w3, sender.address)
+        elif w3.eth.get_balance(sender.address) == 0:
+            raise ChainError(f"{sender.address} pays the gas and holds no coins; send it some")
+
+    def sender(self) -> LocalAccount:
+        """The gas-paying account: OTC_KEYSTORE or OTC_PRIVATE_KEY, else one of the folder's."""
+        return load_account() if is_configured(None) else self.accounts.load("sender")
+
+    def arbitrator(self) -> str:
+        return self.options.arbitrator or self.accounts.load("arbitrator").address
+
+    def find_token(self, w3: Web3) -> str:
+        """The token given, or the local one, deployed at the first start."""
+        if self.options.token is not None:
+            token = Web3.to_checksum_address(self.options.token)
+            if not w3.eth.get_code(token):
+                raise ChainError(f"no token at {token} on chain {w3.eth.chain_id}")
+            return token
+        if self.options.rpc_url is not None:
+            raise ChainError("give --token with --rpc-url")
+        record = self.options.data_dir / "token.json"
+        if record.exists():
+            token = Web3.to_checksum_address(json.loads(record.read_text())["token"])
+            if not w3.eth.get_code(token):
+                raise ChainError(f"the local chain's state is lost; remove {record.parent}")
+            return token
+        owner = self.sender()
+        token = Web3.to_checksum_address(deploy_token(w3, owner))
+        for name in DEMO_ACCOUNTS:
+            Wallet(w3, owner).transfer(token, self.accounts.load(name).address, DEMO_TOKEN_UNITS)
+        record.write_text(json.dumps({"token": token}) + "\n")
+        self.say(f"token deployed at {token}")
+        return token
+
+    def find_escrow(self, w3: Web3, rpc_url: str) -> deployment.Deployment:
+        """The escrow on this chain, deployed if there is none."""
+        chain_id = w3.eth.chain_id
+        name = next((n.name for n in NETWORKS.values() if n.chain_id == chain_id), None)
+        network = Network(name or f"chain-{chain_id}", chain_id, rpc_url)
+        folder = self.options.data_dir / "deployments"
+        path = folder / f"{network.name}.json"
+        known = deployment.read(folder, network.name) if path.exists() else None
+        found = deployment.deploy(network, rpc_url, self.sender(), known)
+        if found != known:
+            deployment.write(folder, found)
+        self.say(f"escrow at {found.escrow}")
+        return found
+
+    def start_processes(self, ready: Ready, database_url: str, start_block: int) -> None:
+        env = {**os.environ, **self.environment(ready, database_url, start_block)}
+        for name in PROCESSES:
+            command = [sys.executable, "-m", "coordinator.cli", "worker", name]
+            log = self.options.data_dir / "logs" / f"{name}.log"
+            child = Child(name, command, env, log)
+            self.ending.callback(child.stop)
+            child.start()
+            self.children.append(child)
+
+    def environment(self, ready: Ready, database_url: str, start_block: int) -> dict[str, str]:
+        """The processes' settings; what the caller's environment says comes first."""
+        configured = {k: v for k, v in os.environ.items() if k.startswith("OTC_")}
+        defaults = {
+            "OTC_FEE_RECIPIENT": self.accounts.load("treasury").address,
+            "OTC_COSIGNER_PORT": str(free_port()),
+            "OTC_COSIGNER_TOKEN": secrets.token_urlsafe(32),
+            "OTC_COSIGNER_KEYSTORE": str(self.accounts.path("coordinator")),
+            "OTC_PUBLIC_DOMAIN": f"127.0.0.1:{self.options.api_port}",
+            "OTC_KEYSTORE_PASSWORD_FILE": str(self.accounts.password_file),
+        }
+        if not is_configured(None):
+            defaults["OTC_SENDER_KEYSTORE"] = str(self.accounts.path("sender"))
+        return {
+            **defaults,
+            **configured,
+            **self.options.settings,
+            "DATABASE_URL": database_url,
+            "OTC_RPC_URL": ready.rpc,
+            "OTC_CHAIN_ID": str(ready.chain_id),
+            "OTC_ESCROW": ready.escrow,
+            "OTC_TOKEN": ready.token,
+            "OTC_START_BLOCK": str(start_block),
+            "OTC_COORDINATOR": ready.coordinator,
+            "OTC_ARBITRATOR": ready.arbitrator,
+            "OTC_API_PORT": str(self.options.api_port),
+        }
+
+    def await_ready(self, ready: Ready) -> None:
+        """Wait until the API answers and the watcher has read a block."""
+        deadline = time.monotonic() + READY_SECONDS
+        while time.monotonic() < deadline:
+            self.revive()
+            for child in self.children:
+                if child.restarts > MAX_START_RESTARTS:
+                    raise ChildFailed(f"{child.name} does not start: {child.last_words()}")
+            try:
+                health = httpx.get(f"{ready.api}/health", trust_env=False, timeout=2).json()
+                if health["block"] > 0:
+                    return
+            except (httpx.HTTPError, ValueError, KeyError):
+                pass
+            time.sleep(0.1)
+        raise ChildFailed(f"not ready after {READY_SECONDS} s; see {self.options.data_dir}/logs")
+
+    def revive(self) -> None:
+        """Restart what has died."""
+        for child in self.children:
+            if child.revive():
+                self.say(f"{child.name} had died and was started again; see {child.log}")
