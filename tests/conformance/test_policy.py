@@ -19,8 +19,6 @@ from web3.exceptions import ContractLogicError
 from tests.chain import Anvil, account_of
 from tests.vectors.policy_model import POLICY_JSON, STATES, vectors
 
-pytest_plugins = ["tests.chain"]
-
 NOBODY = account_of("nobody")
 FOREVER = messages.UINT256_MAX
 
