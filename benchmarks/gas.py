@@ -197,7 +197,7 @@ def default_split(bench: Bench) -> dict[str, int]:
     bench.call(bench.parties[Role.BUYER], calls.dispute(order, Role.BUYER))
     bench.time += order.ruling_window_seconds + order.final_window_seconds
     return {
-        "default_split": bench.settle(bench.relayer, order, order.default_to_buyer_units, [])
+        "default_split": bench.settle(bench.relayer, order, order.default_to_buyer_units(), [])
     }
 
 

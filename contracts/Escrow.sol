@@ -8,6 +8,7 @@ import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/Reentrancy
 import {IEscrow, Order, Role, Settlement, Signature, State} from "./interfaces/IEscrow.sol";
 import {IPermit2} from "./interfaces/IPermit2.sol";
 import {IVault} from "./interfaces/IVault.sol";
+import {Calls} from "./libraries/Calls.sol";
 import {Policy} from "./libraries/Policy.sol";
 import {Signatures} from "./libraries/Signatures.sol";
 import {Terms} from "./libraries/Terms.sol";
@@ -52,11 +53,12 @@ contract Escrow is IEscrow, Vault, EIP712, ReentrancyGuardTransient {
     function settleBatch(Settlement[] calldata items) external onlyEscrow returns (bool[] memory settled) {
         settled = new bool[](items.length);
         for (uint256 i; i < items.length; ++i) {
-            try this.settleItem(msg.sender, items[i]) {
-                settled[i] = true;
-            } catch (bytes memory reason) {
-                emit SettlementFailed(i, orderIdOf(items[i].order), reason);
-            }
+            // An even share of the gas that is left, and one for the end: no item can burn another's.
+            uint256 share = gasleft() / (items.length - i + 1);
+            bytes memory reason;
+            (settled[i], reason) =
+                Calls.tryCall(address(this), share, abi.encodeCall(this.settleItem, (msg.sender, items[i])));
+            if (!settled[i]) emit SettlementFailed(i, orderIdOf(items[i].order), reason);
         }
     }
 
@@ -123,12 +125,19 @@ contract Escrow is IEscrow, Vault, EIP712, ReentrancyGuardTransient {
         address vault = vaultOf(orderId);
         require(vault.code.length != 0, NotSettled(orderId, vault));
         uint256 amount = token == address(0) ? vault.balance : IERC20(token).balanceOf(vault);
-        uint256 reserved = token == order.token ? claimSums[orderId] : 0;
+        uint256 owed = claimSums[orderId];
+        uint256 reserved = token == order.token ? owed : 0;
         require(amount > reserved, NothingToSweep(orderId, token));
         amount -= reserved;
 
+        uint256 held = owed == 0 ? 0 : IERC20(order.token).balanceOf(vault);
         emit Swept(orderId, token, order.seller, amount);
         require(IVault(vault).send(token, order.seller, amount), TransferRefused(token, order.seller, amount));
+        // A token may answer under two addresses: what claims stand on must still be there.
+        if (owed != 0) {
+            uint256 left = IERC20(order.token).balanceOf(vault);
+            require(left >= owed || left >= held, Short(vault, left, owed));
+        }
     }
 
     /// @inheritdoc IEscrow
@@ -175,7 +184,10 @@ contract Escrow is IEscrow, Vault, EIP712, ReentrancyGuardTransient {
     /// @inheritdoc IEscrow
     function allows(Order memory order, uint256 toBuyer, uint256 roles) external view returns (bool) {
         bytes32 orderId = orderIdOf(order);
-        return vaultOf(orderId).code.length == 0 && permitted(order, orderId, toBuyer, roles);
+        address vault = vaultOf(orderId);
+        if (vault.code.length != 0) return false;
+        uint256 balance = order.token.code.length == 0 ? 0 : IERC20(order.token).balanceOf(vault);
+        return permitted(order, orderId, toBuyer, roles, balance);
     }
 
     function settleFor(
@@ -196,13 +208,12 @@ contract Escrow is IEscrow, Vault, EIP712, ReentrancyGuardTransient {
             requireSignature(order, role, digest, signatures[i].data);
             roles |= 1 << uint256(role);
         }
-        require(
-            permitted(order, orderId, toBuyer, roles),
-            NotAllowed(orderId, roles, toBuyer, states[orderId], block.timestamp)
-        );
         address vault = vaultOf(orderId);
         uint256 balance = IERC20(order.token).balanceOf(vault);
-        if (balance < order.amount) requireCovered(orderId, toBuyer, roles, balance);
+        if (!permitted(order, orderId, toBuyer, roles, balance)) {
+            revert NotAllowed(orderId, roles, toBuyer, states[orderId], block.timestamp);
+        }
+        if (balance < order.amount) requireCovered(order, orderId, toBuyer, roles, balance);
         require(Vaults.create(orderId) != address(0), AlreadySettled(orderId, vault));
 
         payOut(order, orderId, vault, toBuyer, balance);
@@ -210,33 +221,48 @@ contract Escrow is IEscrow, Vault, EIP712, ReentrancyGuardTransient {
     }
 
     /// The policy's answer; where the terms are unusable, the tokens may only go back, and anyone may send them.
-    function permitted(Order memory order, bytes32 orderId, uint256 toBuyer, uint256 roles)
+    function permitted(Order memory order, bytes32 orderId, uint256 toBuyer, uint256 roles, uint256 balance)
         private
         view
         returns (bool)
     {
         if (!order.valid()) return toBuyer == 0;
         return Policy.agreed(roles, toBuyer, order.amount)
-            || Policy.due(roles, toBuyer, order, states[orderId], block.timestamp);
+            || Policy.due(roles, toBuyer, balance, order, states[orderId], block.timestamp);
     }
 
-    /// A vault short by any unit pays a refund, or what both traders agreed on if it can.
-    /// The vault of a settled order is short, too: it is told apart here, at no cost to the others.
-    function requireCovered(bytes32 orderId, uint256 toBuyer, uint256 roles, uint256 balance) private view {
+    /// A vault short by any unit pays a refund, what both traders agreed on if it can, or, when nobody ruled, the
+    /// default share of what is left. The vault of a settled order is short, too: it is told apart here, at no cost
+    /// to the others.
+    function requireCovered(
+        Order memory order,
+        bytes32 orderId,
+        uint256 toBuyer,
+        uint256 roles,
+        uint256 balance
+    ) private view {
         address vault = requireUnsettled(orderId);
+        if (toBuyer == 0 || Policy.byDefault(toBuyer, balance, order, states[orderId], block.timestamp)) return;
         bool both = roles & (Policy.SELLER | Policy.BUYER) == Policy.SELLER | Policy.BUYER;
-        require(both ? balance >= toBuyer : toBuyer == 0, Short(vault, balance, toBuyer));
+        require(both && balance >= toBuyer, Short(vault, balance, both ? toBuyer : order.amount));
     }
 
     function payOut(Order memory order, bytes32 orderId, address vault, uint256 toBuyer, uint256 balance) private {
-        uint256 fee = toBuyer == 0 ? 0 : uint256(order.fee) * toBuyer / order.amount;
-        uint256 toSeller = balance - toBuyer;
-        uint256 refused = IVault(vault).pay(
-            order.token, order.buyer, toBuyer - fee, order.feeRecipient, fee, order.seller, toSeller
+        uint256 fee;
+        uint256 net;
+        uint256 toSeller;
+        unchecked {
+            // fee <= toBuyer <= balance, and products of two uint128 fit.
+            if (toBuyer != 0) fee = uint256(order.fee) * toBuyer / order.amount;
+            net = toBuyer - fee;
+            toSeller = balance - toBuyer;
+        }
+        uint256 refused = IVault(vault).deliver(
+            order.token, order.buyer, net, order.feeRecipient, fee, order.seller, toSeller
         );
         if (refused == 0) return;
 
-        uint256 owed = owe(orderId, order.buyer, refused & 1 == 0 ? 0 : toBuyer - fee);
+        uint256 owed = owe(orderId, order.buyer, refused & 1 == 0 ? 0 : net);
         owed += owe(orderId, order.feeRecipient, refused & 2 == 0 ? 0 : fee);
         owed += owe(orderId, order.seller, refused & 4 == 0 ? 0 : toSeller);
         require(owed < balance, NothingPaid(orderId, order.token));

@@ -31,7 +31,7 @@ abstract contract Vault is IVault {
     }
 
     /// @inheritdoc IVault
-    function pay(
+    function deliver(
         address token,
         address buyer,
         uint256 toBuyer,

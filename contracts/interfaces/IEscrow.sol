@@ -126,7 +126,8 @@ interface IEscrow {
     /// the rest and any surplus to the seller. Once for ever.
     /// @dev The sender counts as a signer. Everybody else signs EIP-712
     /// `Settlement(bytes32 orderId,uint256 toBuyer,uint256 validUntil)`. A vault short of the amount allows a refund,
-    /// or a split that both traders sign and the balance covers. A payout refused by the token becomes a claim;
+    /// a split that both traders sign and the balance covers, or, past the final window, the default share of the
+    /// balance. A payout refused by the token becomes a claim;
     /// if all are refused, the call reverts.
     /// @param order Terms of the order.
     /// @param toBuyer Share of the buyer before the fee, in the token's smallest unit.
@@ -138,6 +139,7 @@ interface IEscrow {
         returns (bytes32 orderId);
 
     /// @notice Settles many orders; an item that fails is reported by `SettlementFailed` and the rest go through.
+    /// @dev Each item may use an even share of the gas that is left: allow 300,000 an item.
     /// @return settled For each item, whether it went through.
     function settleBatch(Settlement[] calldata items) external returns (bool[] memory settled);
 

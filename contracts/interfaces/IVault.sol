@@ -11,7 +11,7 @@ interface IVault {
 
     /// @notice Sends an order's three payouts in the order's token; one of zero is left out.
     /// @return refused Bits 0, 1, 2 for each that the token refused: it reverted, or answered false.
-    function pay(
+    function deliver(
         address token,
         address buyer,
         uint256 toBuyer,

@@ -14,12 +14,16 @@ library Policy {
     uint256 internal constant BPS = 10_000;
 
     /// @notice The whole table. `time` is Unix seconds; a deadline has passed from its own second on.
-    function allows(uint256 roles, uint256 toBuyer, Order memory order, State memory state, uint256 time)
-        internal
-        pure
-        returns (bool)
-    {
-        return agreed(roles, toBuyer, order.amount) || due(roles, toBuyer, order, state, time);
+    /// `balance` is what the vault holds: the default share is of that, if it is less than the amount.
+    function allows(
+        uint256 roles,
+        uint256 toBuyer,
+        uint256 balance,
+        Order memory order,
+        State memory state,
+        uint256 time
+    ) internal pure returns (bool) {
+        return agreed(roles, toBuyer, order.amount) || due(roles, toBuyer, balance, order, state, time);
     }
 
     /// @notice What needs no state and no clock: the two traders agree on anything, and each may give way to the
@@ -31,11 +35,14 @@ library Policy {
     }
 
     /// @notice What time or a dispute allows.
-    function due(uint256 roles, uint256 toBuyer, Order memory order, State memory state, uint256 time)
-        internal
-        pure
-        returns (bool)
-    {
+    function due(
+        uint256 roles,
+        uint256 toBuyer,
+        uint256 balance,
+        Order memory order,
+        State memory state,
+        uint256 time
+    ) internal pure returns (bool) {
         // Time is on the seller's side while the buyer is silent.
         if (state.disputedAt == 0) {
             if (toBuyer != 0 || time < order.payBy || !all(roles, SELLER)) return false;
@@ -50,13 +57,26 @@ library Policy {
             if (all(roles, COORDINATOR) && time >= rulingDue) return true;
         }
 
-        // Nobody judged: anyone sends the split that the traders agreed on beforehand.
-        return time >= rulingDue + order.finalWindow && toBuyer == defaultToBuyer(order);
+        return byDefault(toBuyer, balance, order, state, time);
     }
 
-    /// @notice The buyer's share if nobody rules, rounded down.
-    function defaultToBuyer(Order memory order) internal pure returns (uint256) {
-        return uint256(order.amount) * order.defaultBuyerBps / BPS;
+    /// @notice Nobody judged: anyone sends the split that the traders agreed on beforehand.
+    function byDefault(
+        uint256 toBuyer,
+        uint256 balance,
+        Order memory order,
+        State memory state,
+        uint256 time
+    ) internal pure returns (bool) {
+        if (state.disputedAt == 0) return false;
+        uint256 finalDue = uint256(state.disputedAt) + order.rulingWindow + order.finalWindow;
+        return time >= finalDue && toBuyer == defaultToBuyer(balance, order);
+    }
+
+    /// @notice The buyer's share if nobody rules, rounded down; of what is there, if that is less than the amount.
+    function defaultToBuyer(uint256 balance, Order memory order) internal pure returns (uint256) {
+        uint256 base = balance < order.amount ? balance : order.amount;
+        return base * order.defaultBuyerBps / BPS;
     }
 
     function all(uint256 roles, uint256 wanted) private pure returns (bool) {

@@ -15,8 +15,21 @@ class State:
     disputed_at: int = 0
 
 
-def allows(roles: Set[Role], to_buyer_units: int, terms: Terms, state: State, time: int) -> bool:
-    """Whether these roles may settle this way at `time`. A deadline counts from its own second."""
+def allows(
+    roles: Set[Role],
+    to_buyer_units: int,
+    terms: Terms,
+    state: State,
+    time: int,
+    balance_units: int | None = None,
+) -> bool:
+    """Whether these roles may settle this way at `time`. A deadline counts from its own second.
+
+    `balance_units` is what the vault holds, by default the amount: the default split is of that if
+    it is less. Unusable terms allow a refund, by anyone, and nothing else.
+    """
+    if terms.fault() is not None:
+        return to_buyer_units == 0
     seller, buyer = Role.SELLER in roles, Role.BUYER in roles
     coordinator, arbitrator = Role.COORDINATOR in roles, Role.ARBITRATOR in roles
     refund, release = to_buyer_units == 0, to_buyer_units == terms.amount_units
@@ -34,5 +47,5 @@ def allows(roles: Set[Role], to_buyer_units: int, terms: Terms, state: State, ti
         or (payment_overdue and seller and state.refund_requested_at > 0 and time >= refund_due)
         or (disputed and arbitrator and trader)
         or (disputed and coordinator and trader and time >= ruling_due)
-        or (disputed and time >= final_due and to_buyer_units == terms.default_to_buyer_units)
+        or (disputed and time >= final_due and to_buyer_units == terms.default_to_buyer_units(balance_units))
     )

@@ -147,10 +147,10 @@ class Terms:
         """The role that an address holds, if any."""
         return next((role for role in Role if self.holder(role) == address), None)
 
-    @property
-    def default_to_buyer_units(self) -> int:
-        """The buyer's share if nobody rules, rounded down as the contract does."""
-        return self.amount_units * self.default_buyer_bps // BPS
+    def default_to_buyer_units(self, balance_units: int | None = None) -> int:
+        """The buyer's share if nobody rules, rounded down; of the balance if that is less."""
+        held = self.amount_units if balance_units is None else balance_units
+        return min(held, self.amount_units) * self.default_buyer_bps // BPS
 
     def fault(self) -> str | None:
         """Why the contract would allow nothing but a refund; None for valid terms."""

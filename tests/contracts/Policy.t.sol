@@ -55,7 +55,7 @@ contract PolicyTest is Base {
                 refundRequestedAt: v.requestedAt[i] == v.never ? 0 : uint64(START + v.requestedAt[i]),
                 disputedAt: v.disputedAt[i] == v.never ? 0 : uint64(START + v.disputedAt[i])
             });
-            bool answer = Policy.allows(v.roles[i], v.toBuyer[i], order, state, START + v.time[i]);
+            bool answer = Policy.allows(v.roles[i], v.toBuyer[i], order.amount, order, state, START + v.time[i]);
             vm.assertEq(answer, v.allowed[i], vm.toString(i));
         }
     }
@@ -139,9 +139,9 @@ contract PolicyTest is Base {
         order.defaultBuyerBps = bps % 10_001;
         if (pick & 1 != 0) state.disputedAt = 0;
         if (pick & 2 != 0) state.refundRequestedAt = 0;
-        uint256 share = [0, order.amount, Policy.defaultToBuyer(order), toBuyer][pick >> 6];
+        uint256 share = [0, order.amount, Policy.defaultToBuyer(order.amount, order), toBuyer][pick >> 6];
         bool expected = table(roles & 15, share, order, state, time);
-        vm.assertEq(Policy.allows(roles & 15, share, order, state, time), expected, "not the table");
+        vm.assertEq(Policy.allows(roles & 15, share, order.amount, order, state, time), expected, "not the table");
     }
 
     function table(uint256 roles, uint256 toBuyer, Order memory order, State memory state, uint256 time)

@@ -111,7 +111,7 @@ contract SettleTest is Base {
         token.removeBlackList(vaultOf(order));
         token.transfer(vaultOf(order), 10);
         refuse(
-            order, 9, BUYER | ARBITRATOR, abi.encodeWithSelector(IEscrow.Short.selector, vaultOf(order), 10, 9)
+            order, 9, BUYER | ARBITRATOR, abi.encodeWithSelector(IEscrow.Short.selector, vaultOf(order), 10, AMOUNT)
         );
         settle(order, 0, BUYER | ARBITRATOR);
         assertPaid(0, 0, 10);

@@ -21,7 +21,7 @@ contract VaultTest is Base {
         address[5] memory others = [seller, buyer, coordinator, arbitrator, NOBODY];
         for (uint256 i; i < 5; ++i) {
             onlyEscrow(others[i]);
-            vault.pay(address(token), others[i], 1, TREASURY, 1, seller, 1);
+            vault.deliver(address(token), others[i], 1, TREASURY, 1, seller, 1);
             onlyEscrow(others[i]);
             vault.send(address(token), others[i], 1);
         }
@@ -32,7 +32,7 @@ contract VaultTest is Base {
         address[2] memory senders = [NOBODY, address(escrow)];
         for (uint256 i; i < 2; ++i) {
             onlyEscrow(senders[i]);
-            escrow.pay(address(token), NOBODY, 1, TREASURY, 1, NOBODY, 1);
+            escrow.deliver(address(token), NOBODY, 1, TREASURY, 1, NOBODY, 1);
             onlyEscrow(senders[i]);
             escrow.send(address(token), NOBODY, 1);
         }
@@ -73,13 +73,13 @@ contract VaultTest is Base {
         (RefusingToken refusing, IVault vault) = refusingVault();
         vm.prank(address(escrow));
         (bool answered, bytes memory reason) = address(vault).call{gas: 150_000}(
-            abi.encodeCall(vault.pay, (address(refusing), buyer, 3, TREASURY, 3, seller, 4))
+            abi.encodeCall(vault.deliver, (address(refusing), buyer, 3, TREASURY, 3, seller, 4))
         );
         vm.assertFalse(answered);
         vm.assertEq(bytes32(bytes4(reason)), bytes32(IVault.InsufficientGas.selector));
 
         vm.prank(address(escrow));
-        vm.assertEq(vault.pay{gas: 400_000}(address(refusing), buyer, 3, TREASURY, 3, seller, 4), 1);
+        vm.assertEq(vault.deliver{gas: 400_000}(address(refusing), buyer, 3, TREASURY, 3, seller, 4), 1);
     }
 
     function test_insufficientGasNamesWhatItHadAndNeeds() external {
