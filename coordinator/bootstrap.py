@@ -18,8 +18,8 @@ from coordinator.adapters.chain.node import Node
 from coordinator.adapters.chain.sender import Account
 from coordinator.adapters.cosigner import HttpCosigner
 from coordinator.api import cosigner as cosigner_api
+from coordinator.api.app import create_app
 from coordinator.api.context import Context
-from coordinator.app import create_app
 from coordinator.db.session import DatabaseDown, make_engine, require_up
 from coordinator.domain.platform import Platform
 from coordinator.services.cosigning import CosignPolicy, cosign
@@ -89,6 +89,10 @@ def build_api(settings: Settings) -> FastAPI:
             public_domain=settings.public_domain,
         )
     )
+
+
+def api_from_environment() -> FastAPI:
+    return build_api(Settings())
 
 
 def build_cosigner(settings: Settings) -> FastAPI:

@@ -1,0 +1,23 @@
+"""The coordinator's HTTP API."""
+
+from fastapi import FastAPI
+
+from coordinator.api import ads, auth, errors, orders, platform
+from coordinator.api.context import Context
+
+DESCRIPTION = """
+Non-custodial OTC trading: ads, orders, settlements and disputes.
+
+Sign in with a wallet (EIP-4361), then send the bearer token. Amounts are whole numbers in the
+token's smallest unit as decimal text, fiat in minor units; times are Unix seconds. Every refusal
+is `{code, message}`.
+"""
+
+
+def create_app(context: Context) -> FastAPI:
+    app = FastAPI(title="OTC escrow coordinator", version="0.1.0", description=DESCRIPTION)
+    app.state.context = context
+    errors.install(app)
+    for module in (platform, auth, ads, orders):
+        app.include_router(module.router)
+    return app
