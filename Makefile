@@ -3,38 +3,91 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 PYTHON ?= python3
+JOBS ?= 2
 BIN := .venv/bin
 UV := .uv/bin/uv
-FORGE := $(BIN)/python scripts/forge.py
+LOCK := $(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11
 
 .PHONY: help
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-.uv/done: requirements/uv.txt
-	$(PYTHON) -m venv .uv
-	.uv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
-	@touch $@
+.PHONY: demo
+demo: install  ## Five orders on a local chain, from ad to end, every balance checked
+	@$(BIN)/otc demo
 
-.venv/done: .uv/done requirements/dev.txt pyproject.toml
-	$(UV) venv --quiet --allow-existing --python $$(.uv/bin/python -c 'import sys; print(sys.executable)') .venv
-	$(UV) pip sync --quiet --python .venv --require-hashes requirements/dev.txt
-	$(UV) pip install --quiet --python .venv --no-deps --no-build-isolation --editable .
-	@touch $@
+.PHONY: up
+up: install  ## Database, chain, contracts, API and workers, until Ctrl-C
+	@$(BIN)/otc up
 
-node_modules/done: package.json package-lock.json
-	npm ci --silent --no-audit --no-fund
-	@touch $@
+.PHONY: test
+test: lint test-contracts test-python  ## Everything that must pass: lint, types, contracts, Python
 
-.PHONY: install
-install: .venv/done node_modules/done  ## Install the Python and Node packages into this folder
+.PHONY: check
+check: test bench-gas-check  ## Every gate: the tests, and no rise of gas
 
-.PHONY: lock
-lock: .uv/done  ## Lock the dependencies anew
-	echo uv | $(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 - -o requirements/uv.txt
-	$(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 pyproject.toml -o requirements/runtime.txt
-	$(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 pyproject.toml --group dev -o requirements/dev.txt
+.PHONY: lint
+lint: install  ## Style, types, layers, and that generated files are up to date
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python scripts/compile.py --check
+	$(BIN)/python tests/vectors/policy_model.py --check
+
+.PHONY: test-contracts
+test-contracts: install  ## Contracts in forge
+	$(BIN)/python scripts/forge.py test
+
+.PHONY: test-python
+test-python: install  ## Everything in Python, on real databases and chains
+	$(BIN)/pytest -n $(JOBS)
+
+.PHONY: bench-gas
+bench-gas: install  ## Gas of every verb, into benchmarks/results/gas.json
+	$(BIN)/python benchmarks/gas.py
+
+.PHONY: bench-gas-check
+bench-gas-check: install
+	$(BIN)/python benchmarks/gas.py --check
+
+.PHONY: format
+format: install  ## Format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
 
 .PHONY: artifacts
 artifacts: install  ## Compile the contracts into the SDK's artifacts
 	$(BIN)/python scripts/compile.py
+
+.PHONY: install
+install: .venv/done node_modules/done  ## Install the Python and Node packages into this folder
+
+.uv/done: requirements/uv.txt
+	@echo "installing uv into .uv"
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed" if sys.version_info < (3, 11) else 0)'
+	@$(PYTHON) -m venv .uv
+	@.uv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	@touch $@
+
+.venv/done: .uv/done requirements/dev.txt pyproject.toml
+	@echo "installing the Python packages into .venv"
+	@$(UV) venv --quiet --allow-existing --python $$(.uv/bin/python -c 'import sys; print(sys.executable)') .venv
+	@$(UV) pip sync --quiet --python .venv --require-hashes requirements/dev.txt
+	@$(UV) pip install --quiet --python .venv --no-deps --no-build-isolation --editable .
+	@touch $@
+
+node_modules/done: package.json package-lock.json
+	@echo "installing the Node packages into node_modules"
+	@npm ci --silent --no-audit --no-fund
+	@touch $@
+
+.PHONY: lock
+lock: .uv/done  ## Lock the Python dependencies anew
+	echo uv | $(LOCK) - -o requirements/uv.txt
+	$(LOCK) pyproject.toml -o requirements/runtime.txt
+	$(LOCK) pyproject.toml --group dev -o requirements/dev.txt
+
+.PHONY: clean
+clean:  ## Remove everything that was installed, built or left by a run
+	rm -rf .uv .venv node_modules build .otc .mypy_cache .ruff_cache .pytest_cache .hypothesis

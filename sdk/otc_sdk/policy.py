@@ -38,6 +38,7 @@ def allows(
     refund_due = state.refund_requested_at + terms.refund_window_seconds
     ruling_due = state.disputed_at + terms.ruling_window_seconds
     final_due = ruling_due + terms.final_window_seconds
+    default_units = terms.default_to_buyer_units(balance_units)
     trader = seller or buyer
     return (
         (seller and buyer)
@@ -47,5 +48,5 @@ def allows(
         or (payment_overdue and seller and state.refund_requested_at > 0 and time >= refund_due)
         or (disputed and arbitrator and trader)
         or (disputed and coordinator and trader and time >= ruling_due)
-        or (disputed and time >= final_due and to_buyer_units == terms.default_to_buyer_units(balance_units))
+        or (disputed and time >= final_due and to_buyer_units == default_units)
     )
