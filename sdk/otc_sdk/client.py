@@ -1,91 +1,52 @@
 """A coordinator's API for one wallet. Everything that is signed is checked here first."""
 
-from dataclasses import dataclass
+import re
 from datetime import UTC, datetime, timedelta
-from types import TracebackType
 from typing import Any
 
-import httpx
 from eth_account.messages import SignableMessage, encode_defunct
 from eth_account.signers.base import BaseAccount
 from siwe import SiweMessage
 
-from otc_sdk import messages
+from otc_sdk import messages, order_log
+from otc_sdk.api import Api
 from otc_sdk.errors import ApiError, TermsError
+from otc_sdk.order import Limits, Order
+from otc_sdk.payout import payout
 from otc_sdk.roles import Role
-from otc_sdk.terms import EscrowDomain, Terms, vault_address
+from otc_sdk.terms import Terms
 
-TIMEOUT_SECONDS = 15
+__all__ = ["Client", "Limits"]
+
 SIGN_IN_SECONDS = 300
 # How long a settlement stays valid unless the caller says otherwise.
 VALIDITY_SECONDS = 7 * 86_400
 STATEMENT = "Sign in to the OTC escrow coordinator."
+ORDER_ID = re.compile("0x[0-9a-f]{64}")
+ID_PREFIX = re.compile("(0x)?[0-9a-f]{6,64}")
+MAX_LISTED = 200
+LOOPBACK = ("127.0.0.1", "localhost")
 Json = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Limits:
-    """Windows that a trader's client accepts, in seconds.
-
-    A refund window shorter than `min_refund_window_seconds` would leave a buyer no time to open a
-    dispute; horizons beyond `max_horizon_seconds` would lock the seller's tokens for too long.
-    """
-
-    min_refund_window_seconds: int = 600
-    min_ruling_window_seconds: int = 3600
-    max_horizon_seconds: int = 120 * 86_400
-
-
-class Client:
+class Client(Api):
     """Raises ApiError if the coordinator refuses, TermsError if it proposes what it must not."""
 
     def __init__(self, base_url: str, account: BaseAccount, limits: Limits | None = None) -> None:
-        self.http = httpx.Client(base_url=base_url, timeout=TIMEOUT_SECONDS, trust_env=False)
+        super().__init__(base_url)
         self.account = account
         self.limits = limits or Limits()
-        self.platform: Json = self.get("/platform")
-        self.domain = EscrowDomain(self.platform["chain_id"], self.platform["escrow"])
-
-    def __enter__(self) -> "Client":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.http.close()
 
     @property
     def address(self) -> str:
         return str(self.account.address)
-
-    def get(self, path: str, **query: Any) -> Any:
-        return self.request("GET", path, params={k: v for k, v in query.items() if v is not None})
-
-    def post(self, path: str, body: Json | None = None) -> Any:
-        return self.request("POST", path, json=body or {})
-
-    def request(self, method: str, path: str, **arguments: Any) -> Any:
-        try:
-            answer = self.http.request(method, path, **arguments)
-        except httpx.HTTPError as error:
-            raise ApiError(0, "unreachable", f"{self.http.base_url} fails: {error}") from error
-        if answer.is_success:
-            return answer.json()
-        try:
-            refusal = answer.json()
-            raise ApiError(answer.status_code, refusal["code"], refusal["message"])
-        except (ValueError, KeyError, TypeError):
-            raise ApiError(answer.status_code, "unknown", answer.text[:200]) from None
 
     def sign_in(self) -> None:
         """Sign in by wallet (EIP-4361); the token is kept for the calls that follow."""
         challenge = self.post("/auth/nonce")
         now = datetime.now(UTC)
         message = SiweMessage(
-            domain=challenge["domain"],
+            domain=self.own_domain(challenge["domain"]),
             address=self.address,
             statement=STATEMENT,
             uri=str(self.http.base_url),
@@ -104,13 +65,68 @@ class Client:
     def sign(self, message: SignableMessage) -> str:
         return "0x" + messages.sign(self.account, message).hex()
 
-    def chain_time(self) -> int:
-        """Unix seconds of the newest block that the coordinator has read."""
-        return int(self.get("/health")["block_time"])
+    def post_ad(self, ad: Json) -> Json:
+        """Post an ad of this wallet's. Members as in the API's `AdIn`."""
+        posted: Json = self.post("/ads", ad)
+        return posted
+
+    def close_ad(self, ad_id: int) -> Json:
+        closed: Json = self.post(f"/ads/{ad_id}/close")
+        return closed
+
+    def place_order(self, want: Json) -> Json:
+        """Take an ad; the answer holds the terms to sign. Members as in the API's `OrderIn`.
+
+        Raises TermsError unless the terms are of what was asked for.
+        """
+        placed: Json = self.post("/orders", want)
+        terms = self.checked_terms(placed)
+        role = Role.BUYER if want["side"] == "buy" else Role.SELLER
+        asked = want.get("amount_units")
+        checks = (
+            (terms.role_of(self.address) is role, f"this wallet is not the {role.label}"),
+            (asked in (None, str(terms.amount_units)), f"{terms.amount_units} is not the amount"),
+            (terms.token == self.platform["token"], f"{terms.token} is not the token"),
+        )
+        wrong = next((text for right, text in checks if not right), None)
+        if wrong is not None:
+            raise TermsError(f"refused: the terms are not what was asked for: {wrong}")
+        return placed
+
+    def orders(self, limit: int = 50) -> list[Json]:
+        """This wallet's orders, newest first."""
+        found: list[Json] = self.get("/orders", limit=limit)
+        return found
 
     def order(self, order_id: str) -> Json:
         found: Json = self.get(f"/orders/{order_id}")
         return found
+
+    def resolve(self, text: str) -> str:
+        """The id of the one order of this wallet's that begins with `text`. Raises TermsError."""
+        prefix = text.strip().lower()
+        if ORDER_ID.fullmatch(prefix):
+            return prefix
+        if not ID_PREFIX.fullmatch(prefix):
+            raise TermsError(f"{text!r} is no order id, nor 6 or more hex digits it begins with")
+        prefix = "0x" + prefix.removeprefix("0x")
+        found = [o["id"] for o in self.orders(MAX_LISTED) if o["id"].startswith(prefix)]
+        if len(found) > 1:
+            raise TermsError(f"{len(found)} orders begin with {prefix}: give more digits")
+        if not found:
+            raise TermsError(f"no order of {self.address} begins with {prefix}")
+        return str(found[0])
+
+    def log(self, order_id: str) -> list[Json]:
+        """The order's log. Raises LogError if its chain of hashes is broken."""
+        entries: list[Json] = self.get(f"/orders/{order_id}/log")
+        order_log.require_whole(entries, order_id)
+        return entries
+
+    def withdraw(self, order: Json) -> Json:
+        """Call an order off before anything was deposited."""
+        withdrawn: Json = self.post(f"/orders/{order['id']}/withdraw")
+        return withdrawn
 
     def sign_terms(self, order: Json) -> Json:
         """Check an order's terms and vault, then sign the terms."""
@@ -140,8 +156,7 @@ class Client:
     ) -> Json:
         """Sign a settlement of an order: this gives the rest to the seller, for good."""
         terms = self.checked_terms(order)
-        if not 0 <= to_buyer_units <= terms.amount_units:
-            raise TermsError(f"to_buyer_units must be 0 to {terms.amount_units}")
+        payout(terms, to_buyer_units)
         until = valid_until or self.chain_time() + VALIDITY_SECONDS
         order_id = bytes.fromhex(order["id"][2:])
         message = messages.settlement(self.domain, order_id, to_buyer_units, until)
@@ -161,48 +176,31 @@ class Client:
         """All to the seller: what a buyer signs to give an order up."""
         return self.sign_settlement(order, 0)
 
+    def read(self, order: Json) -> Order:
+        """The order, if what is told of it follows from its terms. Raises TermsError."""
+        return Order.read(order, self.platform)
+
     def checked_terms(self, order: Json) -> Terms:
         """The order's terms, if its id and vault follow from them and they are safe to sign.
 
         Raises TermsError naming the fault.
         """
-        terms = Terms.from_dict(order["terms"])
-        order_id = terms.order_id(self.domain)
-        limits = self.limits
-        horizon = (
-            terms.pay_by
-            - order["created_at"]
-            + terms.refund_window_seconds
-            + terms.ruling_window_seconds
-            + terms.final_window_seconds
-        )
-        fault = terms.fault()
-        checks = (
-            (fault is not None, f"the terms are unusable: {fault}"),
-            ("0x" + order_id.hex() != order["id"], "the order's id does not follow from the terms"),
-            (
-                vault_address(self.domain, order_id) != order["escrow"]["vault"],
-                "the vault's address does not follow from the terms",
-            ),
-            (terms.role_of(self.address) is None, "this wallet has no role in the order"),
-            (str(terms.amount_units) != order["amount_units"], "the amounts differ"),
-            (
-                terms.refund_window_seconds < limits.min_refund_window_seconds,
-                f"the refund window is under {limits.min_refund_window_seconds} seconds",
-            ),
-            (
-                terms.ruling_window_seconds < limits.min_ruling_window_seconds,
-                f"the ruling window is under {limits.min_ruling_window_seconds} seconds",
-            ),
-            (
-                horizon > limits.max_horizon_seconds,
-                f"the order may take longer than {limits.max_horizon_seconds} seconds",
-            ),
-        )
-        reason = next((text for bad, text in checks if bad), None)
-        if reason is not None:
-            raise TermsError(f"refused to sign: {reason}")
-        return terms
+        found = self.read(order)
+        found.role_of(self.address)
+        found.require_safe(self.limits)
+        return found.terms
 
     def role_in(self, order: Json) -> Role | None:
         return Terms.from_dict(order["terms"]).role_of(self.address)
+
+    def own_domain(self, told: str) -> str:
+        """The domain to sign in to. Raises ApiError if it names a site other than this one.
+
+        Signing another site's name would let whoever asked sign in there as this wallet.
+        """
+        url = self.http.base_url
+        here = (url.netloc.decode(), url.host)
+        local = url.host in LOOPBACK and told.split(":")[0] in LOOPBACK
+        if not local and told.lower() not in here:
+            raise ApiError(200, "other_domain", f"{here[0]} asks to sign in to {told}: refused")
+        return told

@@ -21,6 +21,14 @@ class KeystoreError(OtcError):
     """A keystore is missing, unreadable, or the password is wrong."""
 
 
+class AmountError(OtcError):
+    """An amount is not decimal text, or finer than the token."""
+
+
+class LogError(OtcError):
+    """The log of an order was changed, cut or reordered."""
+
+
 class ApiError(OtcError):
     """The coordinator refused a request.
 
