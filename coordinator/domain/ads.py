@@ -51,7 +51,7 @@ def require_offer(offer: Offer, known_methods: frozenset[str]) -> None:
         raise Invalid("unknown_fiat", f"{offer.fiat!r} is not a currency code such as EUR")
     if not 0 < offer.available_units <= MAX_UNITS:
         raise Invalid("amount_out_of_range", "the available amount must be above 0")
-    if not 0 < offer.min_fiat_minor <= offer.max_fiat_minor:
+    if not 0 < offer.min_fiat_minor <= offer.max_fiat_minor <= MAX_UNITS:
         raise Invalid("limits_out_of_range", "the limits must be 0 < minimum <= maximum")
     if not 1 <= len(offer.payment_methods) <= MAX_PAYMENT_METHODS:
         raise Invalid(

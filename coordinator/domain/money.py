@@ -1,6 +1,9 @@
-"""Tokens in smallest units, fiat in minor units, prices as Decimal. All rounding is here."""
+"""Tokens in smallest units, fiat in minor units, prices as Decimal. All rounding is here.
 
-from decimal import ROUND_HALF_UP, Decimal
+Decimal arithmetic would round to its context's 28 digits; products of whole numbers are exact.
+"""
+
+from decimal import Decimal
 
 from coordinator.domain.errors import Invalid
 
@@ -18,13 +21,17 @@ def minor_digits(fiat: str) -> int:
 
 def fiat_minor(amount_units: int, decimals: int, price: Decimal, fiat: str) -> int:
     """Fiat for a token amount at `price` fiat per whole token, half up to the minor unit."""
-    exact = Decimal(amount_units) * price * 10 ** minor_digits(fiat) / 10**decimals
-    return int(exact.quantize(Decimal(1), ROUND_HALF_UP))
+    numerator, denominator = price.as_integer_ratio()
+    paid: int = amount_units * numerator * 10 ** minor_digits(fiat)
+    whole: int = denominator * 10**decimals
+    return (2 * paid + whole) // (2 * whole)
 
 
 def units_for_fiat(minor: int, decimals: int, price: Decimal, fiat: str) -> int:
     """Token units that a fiat amount buys at `price`, rounded down."""
-    return int(Decimal(minor) * 10**decimals / (price * 10 ** minor_digits(fiat)))
+    numerator, denominator = price.as_integer_ratio()
+    paid: int = minor * denominator * 10**decimals
+    return paid // (numerator * int(10 ** minor_digits(fiat)))
 
 
 def fee_units(amount_units: int, fee_bps: int) -> int:

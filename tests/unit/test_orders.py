@@ -1,0 +1,100 @@
+"""An order's life: the table as the specification says it, and nothing beside it."""
+
+from itertools import product
+
+import pytest
+
+from coordinator.domain.errors import Conflict
+from coordinator.domain.orders import (
+    ENDED,
+    TRANSITIONS,
+    Actor,
+    Event,
+    OrderStatus,
+    mermaid,
+    next_status,
+)
+from scripts.order_life import PAGE, page
+
+S, E = OrderStatus, Event
+EVERY_TRIPLE = list(product(OrderStatus, Event, Actor))
+
+FUNDED = "awaiting_payment paid awaiting_release awaiting_refund disputed"
+# Late tokens may lie in the vault of an order that was never begun: it can still be settled.
+UNFUNDED = "pending expired cancelled"
+SIGNERS = "seller buyer arbitrator coordinator"
+# (statuses, event, actors, the status after)
+SPECIFICATION = (
+    ("pending", "terms_signed", "seller buyer", "pending"),
+    ("pending", "withdrawn", "seller buyer", "cancelled"),
+    ("pending", "funding_expired", "coordinator", "expired"),
+    ("pending", "deposit_final", "chain", "awaiting_payment"),
+    ("awaiting_payment", "paid", "buyer", "paid"),
+    (FUNDED, "release_agreed", SIGNERS, "awaiting_release"),
+    (f"{FUNDED} {UNFUNDED}", "refund_agreed", SIGNERS, "awaiting_refund"),
+    (f"{FUNDED} {UNFUNDED}", "disputed", "chain", "disputed"),
+    (f"{FUNDED} {UNFUNDED}", "paid_out", "chain", "completed"),
+    (f"{FUNDED} {UNFUNDED}", "refunded", "chain", "cancelled"),
+)
+ALLOWED = {
+    (S(status), E(event), Actor(actor)): S(after)
+    for statuses, event, actors, after in SPECIFICATION
+    for status in statuses.split()
+    for actor in actors.split()
+}
+
+
+@pytest.mark.parametrize("event", Event)
+def test_every_triple_is_in_the_specification_or_refused(event: Event) -> None:
+    for status, actor in product(OrderStatus, Actor):
+        after = ALLOWED.get((status, event, actor))
+        if after is None:
+            with pytest.raises(Conflict):
+                next_status(status, event, actor)
+        else:
+            assert next_status(status, event, actor) is after
+
+
+def test_a_refusal_says_whether_status_or_actor_is_wrong() -> None:
+    with pytest.raises(Conflict) as status:
+        next_status(S.COMPLETED, E.PAID, Actor.BUYER)
+    with pytest.raises(Conflict) as actor:
+        next_status(S.AWAITING_PAYMENT, E.PAID, Actor.SELLER)
+    assert (status.value.code, actor.value.code) == ("not_in_this_status", "not_this_actor")
+
+
+def test_completed_is_the_end() -> None:
+    assert not [pair for pair in TRANSITIONS if pair[0] is S.COMPLETED]
+
+
+def test_only_the_chain_completes_an_order() -> None:
+    completing = [t for t in TRANSITIONS.values() if t.to is S.COMPLETED]
+    assert completing
+    assert all(t.actors == {Actor.CHAIN} for t in completing)
+
+
+def test_paid_is_never_undone() -> None:
+    after_paid, frontier = set[OrderStatus](), {S.PAID}
+    while frontier:
+        after_paid |= frontier
+        frontier = {t.to for (s, _), t in TRANSITIONS.items() if s in after_paid} - after_paid
+    assert after_paid.isdisjoint({S.PENDING, S.AWAITING_PAYMENT, S.EXPIRED})
+
+
+@pytest.mark.parametrize("start", OrderStatus)
+def test_every_order_can_end(start: OrderStatus) -> None:
+    reached = {start}
+    while more := {t.to for (s, _), t in TRANSITIONS.items() if s in reached} - reached:
+        reached |= more
+    assert reached & ENDED
+
+
+def test_the_diagram_has_every_transition() -> None:
+    lines = mermaid().splitlines()
+    for (status, event), transition in TRANSITIONS.items():
+        edge = f"{status} --> {transition.to}:"
+        assert [line for line in lines if edge in line and event in line]
+
+
+def test_the_page_is_generated() -> None:
+    assert PAGE.read_text() == page(), "run: python scripts/order_life.py"
