@@ -1,12 +1,14 @@
-"""The only place where adapters are built: each process of the coordinator from its settings."""
+"""The only place where adapters are built: each process of the coordinator from its settings.
+
+What only one process needs and is slow to import, is imported where it is built.
+"""
 
 import threading
 import time
+from typing import TYPE_CHECKING
 
 import structlog
-import uvicorn
 from eth_utils.address import to_checksum_address
-from fastapi import FastAPI
 from otc_sdk.artifacts import load
 from otc_sdk.errors import ChainError
 from otc_sdk.keystore import load_account
@@ -17,9 +19,6 @@ from coordinator.adapters.chain.keys import KeystoreKey
 from coordinator.adapters.chain.node import Node
 from coordinator.adapters.chain.sender import Account
 from coordinator.adapters.cosigner import HttpCosigner
-from coordinator.api import cosigner as cosigner_api
-from coordinator.api.app import create_app
-from coordinator.api.context import Context
 from coordinator.db.session import DatabaseDown, make_engine, require_up
 from coordinator.domain.platform import Platform
 from coordinator.services.cosigning import CosignPolicy, cosign
@@ -30,8 +29,13 @@ from coordinator.workers.keeper import Keeper
 from coordinator.workers.sender import Sender
 from coordinator.workers.watcher import Watcher
 
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
 log = structlog.get_logger()
 START_RETRY_SECONDS = 2
+# How long requests may take to end when the server does.
+GRACE_SECONDS = 2
 
 
 def wall_clock() -> int:
@@ -78,7 +82,12 @@ def build_platform(settings: Settings, node: Node) -> Platform:
     )
 
 
-def build_api(settings: Settings) -> FastAPI:
+def build_api(settings: Settings) -> "FastAPI":
+    import siwe  # noqa: F401 - slow: the first to sign in shall not wait for it
+
+    from coordinator.api.app import create_app
+    from coordinator.api.context import Context
+
     engine, node = build_engine(settings), build_node(settings)
     return create_app(
         Context(
@@ -91,11 +100,13 @@ def build_api(settings: Settings) -> FastAPI:
     )
 
 
-def api_from_environment() -> FastAPI:
+def api_from_environment() -> "FastAPI":
     return build_api(Settings())
 
 
-def build_cosigner(settings: Settings) -> FastAPI:
+def build_cosigner(settings: Settings) -> "FastAPI":
+    from coordinator.api import cosigner as api
+
     engine, node = build_engine(settings), build_node(settings)
     key = KeystoreKey(load_account(settings.cosigner_keystore))
     policy = CosignPolicy(
@@ -109,20 +120,39 @@ def build_cosigner(settings: Settings) -> FastAPI:
         return cosign(engine, policy, node, key, request)
 
     token = settings.cosigner_token.get_secret_value()
-    return cosigner_api.create_app(sign, key.address, token)
+    return api.create_app(sign, key.address, token)
 
 
-def serve(app: FastAPI, host: str, port: int) -> None:
-    """Serve until SIGINT or SIGTERM."""
-    uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False)
+def serve(app: "FastAPI", host: str, port: int, stop: threading.Event) -> None:
+    """Serve until `stop`, SIGINT or SIGTERM."""
+    import uvicorn
+
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app,
+            host=host,
+            port=port,
+            log_level="warning",
+            access_log=False,
+            timeout_graceful_shutdown=GRACE_SECONDS,
+        )
+    )
+
+    def end() -> None:
+        stop.wait()
+        server.should_exit = True
+
+    # A signal that came before the server took signals over has only set `stop`.
+    threading.Thread(target=end, daemon=True).start()
+    server.run()
 
 
-def run_api(settings: Settings, _stop: threading.Event) -> None:
-    serve(build_api(settings), settings.api_host, settings.api_port)
+def run_api(settings: Settings, stop: threading.Event) -> None:
+    serve(build_api(settings), settings.api_host, settings.api_port, stop)
 
 
-def run_cosigner(settings: Settings, _stop: threading.Event) -> None:
-    serve(build_cosigner(settings), settings.cosigner_host, settings.cosigner_port)
+def run_cosigner(settings: Settings, stop: threading.Event) -> None:
+    serve(build_cosigner(settings), settings.cosigner_host, settings.cosigner_port, stop)
 
 
 def run_watcher(settings: Settings, stop: threading.Event) -> None:

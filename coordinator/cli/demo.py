@@ -3,6 +3,7 @@
 import json
 import signal
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,10 +15,13 @@ from coordinator.cli.console import note, out
 from coordinator.cli.up import interrupt
 
 if TYPE_CHECKING:
-    from coordinator.demo.demo import Balance
+    from coordinator.demo.demo import Balance, Demo
     from coordinator.demo.timeline import Event
+    from coordinator.stack.stack import Stack
 
 app = typer.Typer()
+# The demo is watched: its processes look more often than others do.
+POLL_SECONDS = "0.1"
 COLORS = {"a": "green", "b": "cyan", "c": "yellow", "d": "magenta", "e": "blue", "-": "white"}
 
 
@@ -44,12 +48,14 @@ def demo(
     signal.signal(signal.SIGTERM, interrupt)
     with tempfile.TemporaryDirectory(prefix="otc-demo-", ignore_cleanup_errors=True) as scratch:
         options = Options(
-            data_dir=data_dir or Path(scratch), api_port=free_port(), rpc_port=free_port()
+            data_dir=data_dir or Path(scratch),
+            api_port=free_port(),
+            rpc_port=free_port(),
+            settings={"OTC_POLL_SECONDS": POLL_SECONDS},
         )
         with Stack(options, note) as stack:
-            ready = stack.start()
-            played = Demo(stack, ready, Timeline(hush if as_json else show_event))
-            balances = played.run()
+            played = Demo(stack, stack.start(), Timeline(hush if as_json else show_event))
+            balances = watch(stack, played)
             result = played.result(balances)
     if as_json:
         typer.echo(json.dumps(result, indent=2))
@@ -59,12 +65,23 @@ def demo(
         raise typer.Exit(1)
 
 
+def watch(stack: "Stack", played: "Demo") -> "list[Balance]":
+    """Play it while the stack is looked after from here."""
+    pool = ThreadPoolExecutor(1)
+    try:
+        playing = pool.submit(played.run)
+        stack.supervise(playing.done)
+        return playing.result()
+    finally:
+        pool.shutdown(wait=False)
+
+
 def hush(_event: "Event") -> None:
     """JSON has the timeline at its end."""
 
 
 def show_event(event: "Event") -> None:
-    chain = f"  {event.tx_hash}  {event.gas:,} gas" if event.tx_hash else ""
+    chain = f"  {event.tx_hash[:10]}…  {event.gas:,} gas" if event.tx_hash else ""
     out.print(
         Text.assemble(
             (f"{event.seconds:6.1f}s ", "dim"),

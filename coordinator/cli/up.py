@@ -2,7 +2,6 @@
 
 import os
 import signal
-import time
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,7 +10,6 @@ import typer
 from coordinator.cli.console import note, show
 
 app = typer.Typer()
-SUPERVISE_SECONDS = 0.2
 
 
 def interrupt(*_: Any) -> None:
@@ -69,8 +67,6 @@ def up(
         else:
             show("Ready; Ctrl-C ends it", {"API page": f"{ready.api}/docs", **vars(ready)}, False)
         try:
-            while True:
-                stack.revive()
-                time.sleep(SUPERVISE_SECONDS)
+            stack.supervise(lambda: False)
         except KeyboardInterrupt:
             note("ending")

@@ -15,13 +15,15 @@ from web3 import Web3
 
 from coordinator.demo.scenarios import LETTERS, PLAN, UNIT, Scenario
 from coordinator.demo.timeline import Timeline
-from coordinator.demo.trader import Trader
-from coordinator.stack.local_chain import give_coins
+from coordinator.demo.trader import POLL_SECONDS, Trader, insist
+from coordinator.stack.local_chain import ask, give_coins
 from coordinator.stack.stack import Ready, Stack
 
 START_UNITS = 1000 * UNIT
 # How far past a deadline the clock is moved.
 PAST_SECONDS = 5
+# How long the coordinator may take to see it.
+FOLLOW_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,11 @@ class Balance:
     before_units: int
     expected_units: int
     after_units: int
+
+
+def told(sent: dict[str, Any]) -> bool:
+    """Whether it is known what became of a transaction."""
+    return sent["status"] == "obsolete" or sent["tx_hash"] is not None
 
 
 class Demo:
@@ -53,13 +60,16 @@ class Demo:
         window = self.scenarios[0].order["terms"]["refund_window_seconds"]
         self.move_clock_to(self.chain_time() + window, "the refund window")
         self.together(lambda s: s.after_refund_window(), self.scenarios)
-        self.report_transactions()
+        self.await_reports()
         return self.balances()
 
     def together(self, act: Callable[[Any], Any], things: Iterable[Any]) -> list[Any]:
-        """Act on all at once; the first failure is raised after all have ended."""
-        with ThreadPoolExecutor() as pool:
-            return list(pool.map(act, things))
+        """Act on all at once; the first failure is raised at once."""
+        pool = ThreadPoolExecutor()
+        try:
+            return [future.result() for future in [pool.submit(act, thing) for thing in things]]
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
 
     def prepare(self) -> None:
         """New wallets for this run, coins for gas, tokens for the sellers."""
@@ -105,29 +115,23 @@ class Demo:
         """Move the local chain's clock past a deadline, and wait until the coordinator saw it."""
         ahead = target + PAST_SECONDS - self.chain_time()
         if ahead > 0:
-            self.w3.provider.make_request("evm_increaseTime", [hex(ahead)])  # type: ignore[arg-type]
+            ask(self.w3, "evm_increaseTime", hex(ahead))
+            ask(self.w3, "evm_mine")
             self.timeline.add("-", "clock", f"{ahead // 60} minutes pass: {what} is over")
         client = self.scenarios[0].maker.client
-        deadline = time.monotonic() + 60
-        while client.chain_time() < target:
+        deadline = time.monotonic() + FOLLOW_SECONDS
+        while insist(client.chain_time) < target:
             if time.monotonic() > deadline:
                 raise OtcError("the coordinator did not follow the chain's clock")
-            time.sleep(0.1)
+            time.sleep(POLL_SECONDS)
 
     def chain_time(self) -> int:
         return int(self.w3.eth.get_block("latest")["timestamp"])
 
-    def report_transactions(self) -> None:
-        """What the coordinator sent for each order."""
-        for scenario in self.scenarios:
-            order = scenario.taker.client.order(scenario.order["id"])
-            for sent in order["transactions"]:
-                if sent["tx_hash"]:
-                    verb = sent["key"].split(":")[0]
-                    self.timeline.add(
-                        scenario.letter, "coordinator", f"had sent: {verb}",
-                        sent["tx_hash"], sent["gas_used"],
-                    )  # fmt: skip
+    def await_reports(self) -> None:
+        """Wait until the coordinator has told of all that it sent."""
+        for s in self.scenarios:
+            s.taker.wait_for(s.letter, s.order, None, lambda o: all(map(told, o["transactions"])))
 
     def read_balances(self) -> dict[str, int]:
         return {address: self.token_balance(address) for address in self.names}

@@ -123,8 +123,7 @@ class Watchtower(Scenario):
 class Split(Scenario):
     def before_pay_by(self) -> None:
         self.buyer.pay(self.letter, self.order, "INV-1005")
-        self.seller.client.open_dispute(self.order, "only part of the money arrived")
-        self.seller.say(self.letter, "opens a dispute: only part of the money arrived")
+        self.seller.open_dispute(self.letter, self.order, "only part of the money arrived")
         self.order = self.seller.wait_for_status(self.letter, self.order, "disputed")
         self.share = self.amount_units * 2 // 5
         ruled = self.arbitrator.sign(self.letter, self.order, self.share, "rules a split: 40 %")

@@ -4,6 +4,13 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
+
+# What the coordinator's own transactions do, by the first word of their key.
+COORDINATOR_ACTS = {
+    "settle": "sends the settlement",
+    "dispute": "brings the dispute on chain",
+}
 
 
 @dataclass(frozen=True)
@@ -25,7 +32,8 @@ class Timeline:
         self.show = show
         self.events: list[Event] = []
         self.began = time.monotonic()
-        self.lock = threading.Lock()
+        self.lock = threading.RLock()
+        self.shown: set[str] = set()
 
     def add(
         self, order: str, who: str, what: str, tx_hash: str | None = None, gas: int | None = None
@@ -35,3 +43,14 @@ class Timeline:
             event = Event(seconds, order, who, what, tx_hash, gas)
             self.events.append(event)
             self.show(event)
+
+    def add_mined(self, order: str, transactions: list[dict[str, Any]]) -> None:
+        """The coordinator's transactions for an order, each once, as soon as it is mined."""
+        with self.lock:
+            for sent in transactions:
+                tx_hash = sent["tx_hash"]
+                if tx_hash and tx_hash not in self.shown:
+                    self.shown.add(tx_hash)
+                    verb = sent["key"].split(":")[0]
+                    act = COORDINATOR_ACTS.get(verb, f"sends: {verb}")
+                    self.add(order, "coordinator", act, tx_hash, sent["gas_used"])

@@ -3,7 +3,6 @@
 import hashlib
 import secrets
 
-from siwe import SiweMessage, VerificationError
 from sqlmodel import Session, col, delete, select
 
 from coordinator.db.users import Nonce, SignIn, User
@@ -30,6 +29,9 @@ def sign_in(
 
     Raises Invalid for a malformed message, Unauthorized for one that does not hold.
     """
+    # Slow to import, and only the API signs people in.
+    from siwe import SiweMessage, VerificationError
+
     if len(message) > MAX_MESSAGE_CHARS:
         raise Invalid("message_too_long", f"the message is over {MAX_MESSAGE_CHARS} characters")
     try:

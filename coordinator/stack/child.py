@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from otc_sdk.errors import OtcError
@@ -23,17 +23,37 @@ class ChildFailed(OtcError):
     """A child ended while it was needed."""
 
 
-def die_with_parent() -> None:
-    """On Linux the kernel ends the child even if we are killed outright."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+def die_with_parent(number: int) -> Callable[[], None]:
+    """On Linux the kernel sends the child this signal even if we are killed outright.
+
+    It does so when the thread ends that started the child: start children in the main thread.
+    """
+    parent = os.getpid()
+    libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+    def ask() -> None:
+        if libc is not None:
+            libc.prctl(PR_SET_PDEATHSIG, number)
+            if os.getppid() != parent:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    return ask
 
 
 class Child:
+    """`user` is the system's user to run as, `ending` the signal that asks it to end."""
+
     def __init__(
-        self, name: str, command: Sequence[str], env: Mapping[str, str], log: Path
+        self,
+        name: str,
+        command: Sequence[str],
+        env: Mapping[str, str],
+        log: Path,
+        user: str | None = None,
+        ending: signal.Signals = signal.SIGTERM,
     ) -> None:
         self.name, self.command, self.env, self.log = name, list(command), dict(env), log
+        self.user, self.ending = user, ending
         self.process: subprocess.Popen[bytes] | None = None
         self.started_at = 0.0
         self.restart_at: float | None = None
@@ -52,7 +72,8 @@ class Child:
                 stderr=subprocess.STDOUT,
                 # Ctrl-C goes to us alone; we end the children in order.
                 start_new_session=True,
-                preexec_fn=die_with_parent,
+                user=self.user,
+                preexec_fn=die_with_parent(self.ending),
             )
         self.started_at, self.restart_at = time.monotonic(), None
 
@@ -81,11 +102,15 @@ class Child:
         self.start()
         return True
 
+    def ask_to_end(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(self.ending)
+
     def stop(self) -> None:
-        """SIGTERM, then SIGKILL after STOP_SECONDS."""
-        if self.process is None or not self.alive():
+        """Ask it to end, and make it end after STOP_SECONDS."""
+        if self.process is None:
             return
-        os.kill(self.process.pid, signal.SIGTERM)
+        self.ask_to_end()
         try:
             self.process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
@@ -99,3 +124,11 @@ class Child:
         except OSError:
             return "(no log)"
         return "\n".join(text.splitlines()[-lines:])
+
+
+def stop_all(children: Sequence[Child]) -> None:
+    """Ask all at once, then wait for each."""
+    for child in children:
+        child.ask_to_end()
+    for child in children:
+        child.stop()

@@ -5,7 +5,10 @@ import os
 import platform
 import shutil
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from eth_abi.abi import encode
 from eth_account.signers.base import BaseAccount
@@ -13,6 +16,7 @@ from otc_sdk.artifacts import load
 from otc_sdk.chain import Wallet, connect
 from otc_sdk.errors import ChainError
 from web3 import Web3
+from web3.exceptions import Web3Exception
 
 from coordinator.stack.child import Child
 
@@ -53,19 +57,36 @@ class LocalChain:
         ]  # fmt: skip
         self.child = Child("anvil", command, os.environ, log)
 
-    def start(self) -> Web3:
-        """Raises ChainError if it does not answer in time."""
-        self.child.start()
+    def await_up(self) -> Web3:
+        """Wait until it answers. Raises ChainError if it does not in time."""
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline and self.child.alive():
             try:
                 return connect(self.rpc_url, LOCAL_CHAIN_ID)
             except ChainError:
-                time.sleep(0.05)
+                time.sleep(0.02)
         raise ChainError(f"anvil did not start: {self.child.last_words()}")
 
-    def stop(self) -> None:
-        self.child.stop()
+
+@contextmanager
+def instant_blocks(w3: Web3) -> Iterator[None]:
+    """Within it, the local chain makes a block of each transaction at once."""
+    ask(w3, "evm_setAutomine", True)
+    try:
+        yield
+    finally:
+        ask(w3, "evm_setIntervalMining", BLOCK_SECONDS)
+
+
+def ask(w3: Web3, method: str, *arguments: Any) -> Any:
+    """One of the development node's own methods. Raises ChainError."""
+    try:
+        answer = w3.provider.make_request(method, list(arguments))  # type: ignore[arg-type]
+    except (OSError, Web3Exception) as error:
+        raise ChainError(f"the node failed at {method}: {error}") from error
+    if "error" in answer:
+        raise ChainError(f"the node refuses {method}: {json.dumps(answer['error'])}")
+    return answer["result"]
 
 
 def is_development(w3: Web3) -> bool:
@@ -75,9 +96,7 @@ def is_development(w3: Web3) -> bool:
 
 def give_coins(w3: Web3, address: str) -> None:
     """Coins for gas on a development node."""
-    answer = w3.provider.make_request("anvil_setBalance", [address, hex(COINS_WEI)])  # type: ignore[arg-type]
-    if "error" in answer:
-        raise ChainError(f"the node refuses anvil_setBalance: {json.dumps(answer['error'])}")
+    ask(w3, "anvil_setBalance", address, hex(COINS_WEI))
 
 
 def deploy_token(w3: Web3, owner: BaseAccount) -> str:

@@ -4,10 +4,11 @@ import fcntl
 import json
 import os
 import secrets
+import signal
 import sys
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO
@@ -16,27 +17,30 @@ import httpx
 from eth_account.signers.local import LocalAccount
 from otc_sdk import deployment
 from otc_sdk.chain import Wallet, connect
+from otc_sdk.deployment import node_errors
 from otc_sdk.errors import ChainError, OtcError
 from otc_sdk.keystore import is_configured, load_account
 from otc_sdk.networks import NETWORKS, Network
 from web3 import Web3
 
-from coordinator.db.migrate import upgrade
-from coordinator.db.session import DatabaseDown, make_engine, require_up
 from coordinator.stack.accounts import Accounts
-from coordinator.stack.child import Child, ChildFailed
+from coordinator.stack.child import Child, ChildFailed, stop_all
 from coordinator.stack.database import EmbeddedDatabase
 from coordinator.stack.local_chain import (
     LocalChain,
     deploy_token,
     give_coins,
+    instant_blocks,
     is_development,
 )
 from coordinator.stack.ports import free_port, require_free
+from coordinator.stack.preparation import prepare_database, require_token
 
 READY_SECONDS = 90
 MAX_START_RESTARTS = 3
-PROCESSES = ("cosigner", "watcher", "sender", "keeper", "api")
+SUPERVISE_SECONDS = 0.1
+# The API takes longest to start.
+PROCESSES = ("api", "cosigner", "watcher", "sender", "keeper")
 # Accounts of the local chain that hold coins and tokens, for hands-on use.
 DEMO_ACCOUNTS = ("seller", "buyer")
 DEMO_TOKEN_UNITS = 100_000 * 10**6
@@ -75,35 +79,47 @@ class Ready:
 
 
 class Stack:
-    """Use as a context manager: whatever happens, what was started is ended, newest first."""
+    """Use as a context manager: whatever happens, what was started is ended."""
 
     def __init__(self, options: Options, say: Say) -> None:
         self.options, self.say = options, say
         self.accounts = Accounts(options.data_dir / "keys")
-        self.children: list[Child] = []
-        self.ending = ExitStack()
+        # What the processes need, and the processes; the latter end first.
+        self.servers: list[Child] = []
+        self.processes: list[Child] = []
+        self.lock: IO[str] | None = None
 
     def __enter__(self) -> "Stack":
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.ending.close()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)  # impatience would leave something running
+        stop_all(self.processes)
+        stop_all(self.servers)
+        if self.lock is not None:
+            self.lock.close()
+
+    @property
+    def children(self) -> list[Child]:
+        return [*self.servers, *self.processes]
 
     def start(self) -> Ready:
         """Bring everything up. Raises OtcError naming what failed."""
-        options = self.options
-        options.data_dir.mkdir(parents=True, exist_ok=True)
         self.lock_folder()
-        require_free(options.api_port, "--port")
-        database_url = self.start_database()
-        w3, rpc_url = self.start_chain()
-        self.fund_accounts(w3)
-        token = self.find_token(w3)
-        deployed = self.find_escrow(w3, rpc_url)
+        require_free(self.options.api_port, "--port")
+        # Both take a while: the one starts while the other does.
+        chain, embedded = self.launch_chain(), self.launch_database()
+        w3, rpc_url = self.await_chain(chain)
+        database_url = self.await_database(embedded, w3)
+        with node_errors(), instant_blocks(w3) if chain else nullcontext():
+            self.fund_accounts(w3)
+            token = self.find_token(w3)
+            deployed = self.find_escrow(w3, rpc_url)
         ready = Ready(
-            api=f"http://127.0.0.1:{options.api_port}",
+            api=f"http://127.0.0.1:{self.options.api_port}",
             rpc=rpc_url,
-            chain_id=w3.eth.chain_id,
+            chain_id=deployed.chain_id,
             token=token,
             escrow=deployed.escrow,
             coordinator=self.accounts.load("coordinator").address,
@@ -116,41 +132,55 @@ class Stack:
 
     def lock_folder(self) -> None:
         """Two stacks on one folder would share keys and database."""
-        file: IO[str] = self.ending.enter_context((self.options.data_dir / "lock").open("w"))
+        folder = self.options.data_dir
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            folder.mkdir(parents=True, exist_ok=True)
+            self.lock = (folder / "lock").open("w")
+        except OSError as error:
+            raise OtcError(f"cannot write to {folder}: {error.strerror}") from error
+        try:
+            fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise OtcError(f"another stack runs in {self.options.data_dir}") from None
+            raise OtcError(f"another stack runs in {folder}") from None
 
-    def start_database(self) -> str:
-        url = self.options.database_url
-        if url is None:
-            embedded = EmbeddedDatabase(self.options.data_dir.resolve() / "postgres")
-            self.ending.callback(embedded.stop)
-            url = embedded.start()
-            self.say("embedded PostgreSQL is up")
-        engine = make_engine(url)
-        try:
-            require_up(engine)
-            upgrade(engine)
-        except DatabaseDown as error:
-            raise OtcError(str(error)) from error
-        finally:
-            engine.dispose()
+    def log_file(self, name: str) -> Path:
+        return self.options.data_dir / "logs" / f"{name}.log"
+
+    def launch_chain(self) -> LocalChain | None:
+        """Start anvil, unless there is a chain to use."""
+        if self.options.rpc_url is not None:
+            connect(self.options.rpc_url)
+            return None
+        port = require_free(self.options.rpc_port, "--rpc-port")
+        chain = LocalChain(port, self.options.data_dir / "chain.json", self.log_file("anvil"))
+        self.say("starting anvil, the local chain")
+        self.servers.append(chain.child)
+        chain.child.start()
+        return chain
+
+    def launch_database(self) -> EmbeddedDatabase | None:
+        """Start PostgreSQL, unless there is a server to use."""
+        if self.options.database_url is not None:
+            return None
+        self.say("starting PostgreSQL")
+        folder = self.options.data_dir.resolve() / "postgres"
+        embedded = EmbeddedDatabase(folder, self.log_file("postgres"))
+        self.servers.append(embedded.launch())
+        return embedded
+
+    def await_chain(self, chain: LocalChain | None) -> tuple[Web3, str]:
+        if chain is None:
+            rpc_url = self.options.rpc_url or ""
+            return connect(rpc_url), rpc_url
+        return chain.await_up(), chain.rpc_url
+
+    def await_database(self, embedded: EmbeddedDatabase | None, w3: Web3) -> str:
+        """Wait for it, bring it to the newest schema, refuse one that follows another chain."""
+        if embedded is not None:
+            embedded.await_up()
+        url = embedded.url if embedded is not None else self.options.database_url or ""
+        prepare_database(url, w3)
         return url
-
-    def start_chain(self) -> tuple[Web3, str]:
-        options = self.options
-        if options.rpc_url is not None:
-            return connect(options.rpc_url), options.rpc_url
-        port = require_free(options.rpc_port, "--rpc-port")
-        state, log = options.data_dir / "chain.json", options.data_dir / "logs" / "anvil.log"
-        chain = LocalChain(port, state, log)
-        self.ending.callback(chain.stop)
-        w3 = chain.start()
-        self.children.append(chain.child)
-        self.say(f"anvil is up on {chain.rpc_url}")
-        return w3, chain.rpc_url
 
     def fund_accounts(self, w3: Web3) -> None:
         """Coins for gas: given on a development chain, asked for elsewhere."""
@@ -167,15 +197,17 @@ class Stack:
         return load_account() if is_configured(None) else self.accounts.load("sender")
 
     def arbitrator(self) -> str:
-        return self.options.arbitrator or self.accounts.load("arbitrator").address
+        given = self.options.arbitrator
+        if given is None:
+            return self.accounts.load("arbitrator").address
+        if not Web3.is_address(given):
+            raise OtcError(f"--arbitrator {given} is not an address")
+        return Web3.to_checksum_address(given)
 
     def find_token(self, w3: Web3) -> str:
         """The token given, or the local one, deployed at the first start."""
         if self.options.token is not None:
-            token = Web3.to_checksum_address(self.options.token)
-            if not w3.eth.get_code(token):
-                raise ChainError(f"no token at {token} on chain {w3.eth.chain_id}")
-            return token
+            return require_token(w3, self.options.token)
         if self.options.rpc_url is not None:
             raise ChainError("give --token with --rpc-url")
         record = self.options.data_dir / "token.json"
@@ -207,14 +239,13 @@ class Stack:
         return found
 
     def start_processes(self, ready: Ready, database_url: str, start_block: int) -> None:
+        self.say(f"starting {', '.join(PROCESSES)}")
         env = {**os.environ, **self.environment(ready, database_url, start_block)}
         for name in PROCESSES:
             command = [sys.executable, "-m", "coordinator.cli", "worker", name]
-            log = self.options.data_dir / "logs" / f"{name}.log"
-            child = Child(name, command, env, log)
-            self.ending.callback(child.stop)
+            child = Child(name, command, env, self.log_file(name))
+            self.processes.append(child)
             child.start()
-            self.children.append(child)
 
     def environment(self, ready: Ready, database_url: str, start_block: int) -> dict[str, str]:
         """The processes' settings; what the caller's environment says comes first."""
@@ -266,3 +297,9 @@ class Stack:
         for child in self.children:
             if child.revive():
                 self.say(f"{child.name} had died and was started again; see {child.log}")
+
+    def supervise(self, done: Callable[[], bool]) -> None:
+        """Restart what dies until `done`."""
+        while not done():
+            self.revive()
+            time.sleep(SUPERVISE_SECONDS)

@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any
+from urllib.parse import urlsplit
 
 from eth_account.signers.base import BaseAccount
 from web3 import Web3
 from web3.exceptions import ContractLogicError, TimeExhausted, Web3Exception
+from web3.middleware import ExtraDataToPOAMiddleware
 from web3.types import TxParams
 
 from otc_sdk import calls
@@ -33,14 +35,33 @@ class Sent:
 
 def connect(rpc_url: str, chain_id: int | None = None) -> Web3:
     """A connected client. Raises ChainError if the node is down or on another chain."""
-    w3 = Web3(Web3.HTTPProvider(rpc_url, request_kwargs={"timeout": 10}))
+    place = public_part(rpc_url)
+    # Without the provider's own retries, a dead node is known at once.
+    w3 = Web3(
+        Web3.HTTPProvider(
+            rpc_url, request_kwargs={"timeout": 10}, exception_retry_configuration=None
+        )
+    )
+    # Blocks of BNB chain and other proof-of-authority chains carry longer extra data.
+    w3.middleware_onion.inject(ExtraDataToPOAMiddleware, layer=0)
     try:
         actual = w3.eth.chain_id
-    except (OSError, Web3Exception) as error:
-        raise ChainError(f"no node answers at {rpc_url}: {error}") from error
+    except (OSError, Web3Exception, ValueError, TypeError) as error:  # also: not JSON-RPC at all
+        raise ChainError(f"no node answers at {place}: {fault(error)}") from error
     if chain_id is not None and actual != chain_id:
-        raise ChainError(f"the node at {rpc_url} is on chain {actual}, not {chain_id}")
+        raise ChainError(f"the node at {place} is on chain {actual}, not {chain_id}")
     return w3
+
+
+def fault(error: Exception) -> str:
+    """An error of the node or the way to it; a transport's own words repeat the secret URL."""
+    return type(error).__name__ if isinstance(error, OSError) else str(error)
+
+
+def public_part(url: str) -> str:
+    """Scheme, host and port; path, query and user name may be secrets."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 
 
 def read_domain(w3: Web3, escrow: str) -> EscrowDomain:
@@ -82,7 +103,7 @@ class Wallet:
         except TimeExhausted as error:
             raise ChainError(f"not mined within {RECEIPT_TIMEOUT_SECONDS} s: {error}") from error
         except (OSError, Web3Exception) as error:
-            raise ChainError(f"the node refused: {error}") from error
+            raise ChainError(f"the node refused: {fault(error)}") from error
         if receipt["status"] != 1:
             raise ChainError(f"transaction {tx_hash.to_0x_hex()} reverted")
         return Sent(

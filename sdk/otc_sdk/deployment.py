@@ -17,11 +17,10 @@ from hexbytes import HexBytes
 from jsonschema import Draft202012Validator
 from web3 import Web3
 from web3.exceptions import Web3Exception
-from web3.middleware import ExtraDataToPOAMiddleware
 from web3.types import BlockIdentifier
 
 from otc_sdk.artifacts import load
-from otc_sdk.chain import GAS_MARGIN_PERCENT, Wallet, connect, fees
+from otc_sdk.chain import GAS_MARGIN_PERCENT, Wallet, connect, fault, fees
 from otc_sdk.errors import ChainError
 from otc_sdk.networks import NAME_PATTERN
 from otc_sdk.networks import NETWORKS as NETWORKS
@@ -126,16 +125,13 @@ def node_errors() -> Iterator[None]:
     try:
         yield
     except (OSError, Web3Exception, json.JSONDecodeError) as error:
-        raise ChainError(f"the node failed: {error}") from error
+        raise ChainError(f"the node failed: {fault(error)}") from error
 
 
 @node_errors()
 def open_node(network: Network) -> Web3:
     """A client of the network's node. Raises ChainError: node down, or on another chain."""
-    w3 = connect(network.rpc_url, network.chain_id)
-    # Blocks of BNB chain and other proof-of-authority chains carry longer extra data.
-    w3.middleware_onion.inject(ExtraDataToPOAMiddleware, layer=0)
-    return w3
+    return connect(network.rpc_url, network.chain_id)
 
 
 @node_errors()

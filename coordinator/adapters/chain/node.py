@@ -6,9 +6,11 @@ from typing import Any, ParamSpec, TypeVar
 
 from eth_abi.abi import encode
 from eth_utils.address import to_checksum_address
+from otc_sdk.chain import fault
 from requests.exceptions import RequestException
 from web3 import Web3
 from web3.exceptions import BlockNotFound, ContractLogicError, Web3Exception
+from web3.middleware import ExtraDataToPOAMiddleware
 from web3.types import FilterParams
 
 from coordinator.services.ports import Header, NodeDown, RawLog
@@ -27,13 +29,23 @@ def outage(function: Callable[P, R]) -> Callable[P, R]:
         try:
             return function(*args, **kwargs)
         except (RequestException, OSError, Web3Exception, ValueError) as error:
-            raise NodeDown(f"the node failed at {function.__name__}: {error}") from error
+            raise NodeDown(f"the node failed at {function.__name__}: {fault(error)}") from error
 
     return wrapped
 
 
 def open_web3(rpc_url: str) -> Web3:
-    return Web3(Web3.HTTPProvider(rpc_url, request_kwargs={"timeout": TIMEOUT_SECONDS}))
+    """A client that does not retry by itself: the workers' loops do, and say so."""
+    w3 = Web3(
+        Web3.HTTPProvider(
+            rpc_url,
+            request_kwargs={"timeout": TIMEOUT_SECONDS},
+            exception_retry_configuration=None,
+        )
+    )
+    # Blocks of BNB chain and other proof-of-authority chains carry longer extra data.
+    w3.middleware_onion.inject(ExtraDataToPOAMiddleware, layer=0)
+    return w3
 
 
 class Node:

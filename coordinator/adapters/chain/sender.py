@@ -4,10 +4,15 @@ from typing import Any
 
 from eth_account.signers.base import BaseAccount
 from hexbytes import HexBytes
-from otc_sdk.chain import explain
+from otc_sdk.chain import explain, fault
 from otc_sdk.chain import fees as suggested_fees
 from requests.exceptions import RequestException
-from web3.exceptions import ContractLogicError, TransactionNotFound, Web3RPCError
+from web3.exceptions import (
+    ContractLogicError,
+    TransactionNotFound,
+    Web3Exception,
+    Web3RPCError,
+)
 
 from coordinator.adapters.chain.node import open_web3, outage
 from coordinator.services.ports import NodeDown, Receipt, Reverted, SignedTransaction
@@ -39,8 +44,8 @@ class Account:
             return self.w3.eth.estimate_gas(call)
         except ContractLogicError as error:
             raise Reverted(explain(error)) from error
-        except (RequestException, OSError, Web3RPCError) as error:
-            raise NodeDown(f"the node failed to estimate gas: {error}") from error
+        except (RequestException, OSError, Web3Exception, ValueError) as error:
+            raise NodeDown(f"the node failed to estimate gas: {fault(error)}") from error
 
     @outage
     def sign(
@@ -79,8 +84,8 @@ class Account:
         except Web3RPCError as error:
             if not any(word in str(error).lower() for word in HARMLESS):
                 raise NodeDown(f"the node refused a transaction: {error}") from error
-        except (RequestException, OSError) as error:
-            raise NodeDown(f"the node failed to take a transaction: {error}") from error
+        except (RequestException, OSError, Web3Exception, ValueError) as error:
+            raise NodeDown(f"the node failed to take a transaction: {fault(error)}") from error
 
     @outage
     def receipt(self, tx_hash: str) -> Receipt | None:
