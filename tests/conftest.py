@@ -1,3 +1,9 @@
 """Fixtures of every suite: one chain and one database per test worker."""
 
-pytest_plugins = ["tests.chain", "tests.database"]
+from hypothesis import settings
+
+pytest_plugins = ["tests.chain", "tests.database", "tests.world"]
+
+# A busy machine is no fault of the code.
+settings.register_profile("calm", deadline=None)
+settings.load_profile("calm")
