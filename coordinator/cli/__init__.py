@@ -8,11 +8,35 @@ from typing import Annotated
 
 import typer
 
-from coordinator.cli import demo, deploy, keys, up, worker
+from coordinator.cli import (
+    ad,
+    demo,
+    deploy,
+    dispute,
+    keys,
+    order,
+    refund,
+    settle,
+    sign,
+    up,
+    worker,
+)
 from coordinator.cli.console import Boundary
 
 # A named app becomes a group (`otc keys create`), one without a name adds its commands to `otc`.
-NOUNS = (demo.app, deploy.app, keys.app, up.app, worker.app)
+NOUNS = (
+    ad.app,
+    demo.app,
+    deploy.app,
+    dispute.app,
+    keys.app,
+    order.app,
+    refund.app,
+    settle.app,
+    sign.app,
+    up.app,
+    worker.app,
+)
 
 app = typer.Typer(
     cls=Boundary,
