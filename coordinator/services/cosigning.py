@@ -131,7 +131,8 @@ def require_allowed(
         ) from error
     needed = terms.amount_units if request.to_buyer_units else 1
     require_chain(policy, node, terms, order_id, needed)
-    require_within_cap(signed_today(session, now), terms.amount_units, policy.cap_units)
+    others = signed_today(session, "0x" + order_id.hex(), now)
+    require_within_cap(others, terms.amount_units, policy.cap_units)
 
 
 def require_terms(policy: CosignPolicy, key: Key, terms: Terms) -> None:
@@ -167,10 +168,19 @@ def require_chain(
         )
 
 
-def signed_today(session: Session, now: int) -> int:
-    total = session.exec(
-        select(func.coalesce(func.sum(Cosignature.amount_units), 0)).where(
-            col(Cosignature.signature).is_not(None), Cosignature.at > now - DAY_SECONDS
+def signed_today(session: Session, order_id: str, now: int) -> int:
+    """Units of the other orders signed for. An order counts once: it settles once.
+
+    Otherwise a trader could use the day's cap up with signatures of one order.
+    """
+    orders = (
+        select(Cosignature.order_id, Cosignature.amount_units)
+        .where(
+            col(Cosignature.signature).is_not(None),
+            Cosignature.at > now - DAY_SECONDS,
+            Cosignature.order_id != order_id,
         )
-    ).one()
-    return int(total)
+        .distinct()
+        .subquery()
+    )
+    return int(session.exec(select(func.coalesce(func.sum(orders.c.amount_units), 0))).one())

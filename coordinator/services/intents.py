@@ -1,7 +1,7 @@
 """Writing down a transaction to be sent. Nothing is sent here."""
 
 from sqlalchemy.dialects.postgresql import insert
-from sqlmodel import Session
+from sqlmodel import Session, col
 
 from coordinator.db.intents import Intent
 from coordinator.domain.platform import Platform
@@ -10,7 +10,10 @@ from coordinator.domain.platform import Platform
 def enqueue(
     session: Session, platform: Platform, key: str, order_id: str, data: bytes, now: int
 ) -> bool:
-    """Intend a call of the escrow, once per key; False if it was intended before."""
+    """Intend a call of the escrow, once per key; False if it is intended already.
+
+    An obsolete intent never got a nonce: the chain refused it then, and it may be wanted again.
+    """
     values = {
         "key": key,
         "chain_id": platform.domain.chain_id,
@@ -20,5 +23,13 @@ def enqueue(
         "status": "pending",
         "created_at": now,
     }
-    statement = insert(Intent).values(**values).on_conflict_do_nothing(index_elements=["key"])
+    statement = (
+        insert(Intent)
+        .values(**values)
+        .on_conflict_do_update(
+            index_elements=["key"],
+            set_={"status": "pending", "reason": None, "created_at": now},
+            where=col(Intent.status) == "obsolete",
+        )
+    )
     return session.connection().execute(statement).rowcount == 1

@@ -7,10 +7,12 @@ from sqlmodel import Session, col, select, update
 from coordinator.db.orders import Order, OrderLogEntry
 from coordinator.domain.errors import Conflict
 from coordinator.domain.order_log import GENESIS, Entry, entry_hash, require_whole
-from coordinator.domain.orders import ENDED, Actor, Event, OrderStatus, next_status
+from coordinator.domain.orders import Actor, Event, OrderStatus, next_status
 from coordinator.services.matching import give_back
 
 MAX_REASON_CHARS = 500
+# The ends in which the amount was not sold.
+GIVING_BACK = (OrderStatus.CANCELLED, OrderStatus.EXPIRED)
 
 
 def record(
@@ -33,10 +35,18 @@ def record(
     )
     if changed.rowcount != 1:
         raise Conflict("changed_meanwhile", f"order {order.id} changed meanwhile; read it again")
-    if after in (OrderStatus.CANCELLED, OrderStatus.EXPIRED) and before not in ENDED:
+    if after in GIVING_BACK and not gave_back(session, order.id):
         give_back(session, order.ad_id, order.amount_units)
     append(session, order.id, event, actor, before, after, reason, now, data or {})
     session.refresh(order)
+
+
+def gave_back(session: Session, order_id: str) -> bool:
+    """Whether the amount went back to its ad; the chain may bring an ended order to life again."""
+    query = select(OrderLogEntry.seq).where(
+        OrderLogEntry.order_id == order_id, col(OrderLogEntry.to_status).in_(GIVING_BACK)
+    )
+    return session.exec(query.limit(1)).first() is not None
 
 
 def append(

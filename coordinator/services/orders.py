@@ -259,6 +259,7 @@ def expire_due(session: Session, platform: Platform, now: int, limit: int) -> in
     due = session.exec(
         select(Order.id)
         .where(Order.status == OrderStatus.PENDING, Order.fund_by <= final_time)
+        .order_by(Order.id)  # the order in which every writer locks
         .limit(limit)
     ).all()
     for order_id in due:

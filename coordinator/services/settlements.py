@@ -5,7 +5,7 @@ from otc_sdk.messages import Verify1271
 from otc_sdk.policy import State, allows
 from otc_sdk.roles import Role
 from otc_sdk.terms import Terms
-from sqlmodel import Session, func, select
+from sqlmodel import Session, col, func, select
 
 from coordinator.db.escrows import Escrow
 from coordinator.db.orders import Order
@@ -19,7 +19,8 @@ from coordinator.services.order_log import append, record
 from coordinator.services.orders import ACTORS, lock, require_signature, role_in
 from coordinator.services.ports import CosignRequest
 
-MAX_SETTLEMENTS_PER_ORDER = 20
+# For each role: one that floods an order keeps no other from settling it.
+MAX_SETTLEMENTS_PER_ROLE = 20
 
 
 def add_signature(
@@ -50,7 +51,7 @@ def add_signature(
         platform.domain, bytes.fromhex(order.id[2:]), to_buyer_units, valid_until
     )
     require_signature(address, message, signature, verify_1271)
-    settlement = find_or_open(session, order, to_buyer_units, valid_until)
+    settlement = find_or_open(session, order, role, to_buyer_units, valid_until)
     if session.get(SettlementSignature, (settlement.id, int(role))) is None:
         keep(session, settlement, role, signature)
         data = {"to_buyer_units": str(to_buyer_units), "valid_until": valid_until}
@@ -71,18 +72,21 @@ def agreed_event(to_buyer_units: int) -> Event:
 
 
 def require_possible(session: Session, order: Order, to_buyer_units: int) -> None:
-    """Raise Conflict unless a settlement can be signed in this status."""
+    """Raise Conflict unless there is something to settle and this status allows it."""
     escrow = session.get_one(Escrow, order.id)
     if escrow.settled_tx:
         raise Conflict("settled", f"the order was settled in {escrow.settled_tx}")
+    if escrow.seen_units == 0 and not escrow.wrong_token:
+        raise Conflict("not_funded", "the vault is empty; there is nothing to settle")
     event = agreed_event(to_buyer_units)
     if (OrderStatus(order.status), event) not in TRANSITIONS:
         raise Conflict("not_in_this_status", f"an order that is {order.status} has no {event}")
 
 
 def find_or_open(
-    session: Session, order: Order, to_buyer_units: int, valid_until: int
+    session: Session, order: Order, role: Role, to_buyer_units: int, valid_until: int
 ) -> Settlement:
+    """The settlement of these values. Raises Conflict if the role has opened too many."""
     found = session.exec(
         select(Settlement).where(
             Settlement.order_id == order.id,
@@ -92,9 +96,14 @@ def find_or_open(
     ).first()
     if found is not None:
         return found
-    count = session.exec(select(func.count()).where(Settlement.order_id == order.id)).one()
-    if count >= MAX_SETTLEMENTS_PER_ORDER:
-        raise Conflict("too_many", f"at most {MAX_SETTLEMENTS_PER_ORDER} settlements an order")
+    signed = session.exec(
+        select(func.count())
+        .select_from(SettlementSignature)
+        .join(Settlement, col(Settlement.id) == col(SettlementSignature.settlement_id))
+        .where(Settlement.order_id == order.id, SettlementSignature.role == int(role))
+    ).one()
+    if signed >= MAX_SETTLEMENTS_PER_ROLE:
+        raise Conflict("too_many", f"a role signs at most {MAX_SETTLEMENTS_PER_ROLE} settlements")
     settlement = Settlement(
         order_id=order.id,
         to_buyer_units=to_buyer_units,
@@ -194,12 +203,19 @@ def waiting_for_cosigner(session: Session, limit: int) -> list[tuple[int, Cosign
     return requests
 
 
+def lock_settlement(session: Session, settlement_id: int) -> tuple[Order, Settlement]:
+    """A settlement as it is under its order's lock: the traders may have settled meanwhile."""
+    settlement = session.get_one(Settlement, settlement_id)
+    order = lock(session, settlement.order_id)
+    session.refresh(settlement)
+    return order, settlement
+
+
 def cosigned(
     session: Session, platform: Platform, settlement_id: int, signature: bytes, now: int
 ) -> None:
     """Keep the co-signer's signature and send the settlement."""
-    settlement = session.get_one(Settlement, settlement_id)
-    order = lock(session, settlement.order_id)
+    order, settlement = lock_settlement(session, settlement_id)
     if settlement.status != "cosigning":
         return
     keep(session, settlement, Role.COORDINATOR, signature)
@@ -208,8 +224,9 @@ def cosigned(
 
 def cosign_refused(session: Session, settlement_id: int, reason: str, now: int) -> None:
     """Write the co-signer's refusal down where the parties see it."""
-    settlement = session.get_one(Settlement, settlement_id)
-    order = lock(session, settlement.order_id)
+    order, settlement = lock_settlement(session, settlement_id)
+    if settlement.status != "cosigning":
+        return
     settlement.status = "refused"
     settlement.refusal = reason[:500]
     append(session, order.id, "cosign_refused", Actor.COORDINATOR, order.status, order.status,
