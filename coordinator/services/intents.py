@@ -31,5 +31,6 @@ def enqueue(
             set_={"status": "pending", "reason": None, "created_at": now},
             where=col(Intent.status) == "obsolete",
         )
+        .returning(col(Intent.id))
     )
-    return session.connection().execute(statement).rowcount == 1
+    return session.connection().execute(statement).first() is not None
