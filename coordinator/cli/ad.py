@@ -8,10 +8,11 @@ from otc_sdk.amounts import to_text, to_units
 from rich.table import Table
 from rich.text import Text
 
+from coordinator.cli import words
 from coordinator.cli.console import out, show
 from coordinator.cli.order import price
 from coordinator.cli.session import API_URL, ApiUrl, Json, Keystore, signed_in
-from coordinator.cli.words import fiat, plain
+from coordinator.cli.words import fiat, plain, short
 from coordinator.domain.money import minor_digits
 
 app = typer.Typer(name="ad", no_args_is_help=True, help="Post, list and close ads.")
@@ -89,14 +90,22 @@ def list_ads(
         out.print("No open ads.")
         return
     table = Table()
-    for name in ("ad", "price", "left", "an order", "methods", "pay within", "maker"):
+    for name in (
+        "ad",
+        "price",
+        "left",
+        f"{plain(fiat_code)} an order",
+        "methods",
+        "pay in",
+        "maker",
+    ):
         table.add_column(name)
     for ad in ads:
         left = to_text(int(ad["available_units"]), decimals)
-        low, high = (fiat(int(ad[f"{end}_fiat_minor"]), ad["fiat"]) for end in ("min", "max"))
-        cells = (ad["id"], ad["price"], f"{left} {symbol}", f"{low} to {high}",
+        low, high = (fiat(int(ad[f"{end}_fiat_minor"]), ad["fiat"])[:-4] for end in ("min", "max"))
+        cells = (ad["id"], words.price(ad["price"]), f"{left} {symbol}", f"{low} – {high}",
                  ", ".join(ad["payment_methods"]), f"{ad['pay_by_seconds'] // 60} min",
-                 ad["maker"])  # fmt: skip
+                 short(ad["maker"]))  # fmt: skip
         table.add_row(*(Text(plain(cell)) for cell in cells))
     out.print(table)
 

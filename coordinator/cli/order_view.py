@@ -4,12 +4,21 @@ from typing import TYPE_CHECKING
 
 from otc_sdk.quorum import missing
 from otc_sdk.roles import Role
-from rich.table import Table
 from rich.text import Text
 
 from coordinator.cli.console import out, show
 from coordinator.cli.next_step import next_step
-from coordinator.cli.words import alternatives, amount, fiat, moment, outcome, plain, span
+from coordinator.cli.words import (
+    alternatives,
+    amount,
+    fiat,
+    moment,
+    outcome,
+    plain,
+    price,
+    short,
+    span,
+)
 
 if TYPE_CHECKING:
     from otc_sdk.order import Json, Order
@@ -40,14 +49,14 @@ def parties(order: "Order", role: Role) -> dict[str, object]:
 
 def money(order: "Order") -> dict[str, object]:
     facts, escrow = order.facts, order.facts["escrow"]
-    price = fiat(int(facts["fiat_amount_minor"]), facts["fiat"])
+    due = fiat(int(facts["fiat_amount_minor"]), facts["fiat"])
     held = amount(order, int(escrow["seen_units"]))
     final = amount(order, int(escrow["final_units"]))
     wrong = "; tokens of another kind, too" if escrow["wrong_token"] else ""
     return {
         "amount": amount(order, order.terms.amount_units),
         "fee": f"{amount(order, order.terms.fee_units)}, taken from the buyer's share",
-        "payment": f"{price} by {plain(facts['payment_method'])}, {plain(facts['price'])} a token",
+        "payment": f"{due} by {plain(facts['payment_method'])}, {price(facts['price'])} a token",
         "instructions": plain(facts["instructions"]) or None,
         "reference": plain(facts["payment_reference"]) if facts["payment_reference"] else None,
         "vault": order.vault,
@@ -82,8 +91,10 @@ def settlement_line(order: "Order", settlement: "Json", now: int) -> Text:
     units = int(settlement["to_buyer_units"])
     if settlement["status"] == "refused":
         state = f"refused: {plain(settlement['refusal'])}"
-    elif order.facts["escrow"]["settled_tx"] or settlement["status"] == "ready":
-        state = plain(settlement["status"])
+    elif settlement["status"] == "ready":
+        state = "sent to the chain"
+    elif order.facts["escrow"]["settled_tx"]:
+        state = "not used"
     elif settlement["valid_until"] <= now:
         state = "no longer valid"
     else:
@@ -117,20 +128,18 @@ def transaction_line(transaction: "Json") -> Text:
 
 
 def show_log(entries: "list[Json]", now: int) -> None:
-    table = Table(title=f"Log: {len(entries)} entries, its chain of hashes is whole")
-    for name in ("#", "when", "who", "what", "status", "reason", "hash"):
-        table.add_column(name, overflow="fold")
+    out.print(Text(f"Log: {len(entries)} entries, their chain of hashes is whole", style="bold"))
     for entry in entries:
-        changed = entry["from_status"] != entry["to_status"]
-        step = f"{entry['from_status']} → {entry['to_status']}" if changed else ""
-        table.add_row(
-            str(entry["seq"]), f"{span(max(0, now - entry['at']))} ago",
-            *(Text(plain(text)) for text in (
-                entry["actor"], entry["event"].replace("_", " "), step, entry["reason"],
-                entry["hash"][:16],
-            )),
-        )  # fmt: skip
-    out.print(table)
+        before, after = plain(entry["from_status"]), plain(entry["to_status"])
+        step = f" → {after}" if before != after else ""
+        event = plain(entry["event"]).replace("_", " ")
+        out.print(
+            Text.assemble(
+                (f"{entry['seq']:>3}  {span(max(0, now - entry['at'])):>12} ago  ", "dim"),
+                f"{short(entry['actor'])}: {event}{step}; {plain(entry['reason'])}",
+                (f"  {plain(entry['hash'])[:16]}", "dim"),
+            )
+        )
 
 
 def terms_rows(order: "Order", role: Role, now: int) -> dict[str, object]:

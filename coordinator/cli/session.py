@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import click
 import typer
 from otc_sdk.errors import ChainError, OtcError, TermsError
 from otc_sdk.networks import NETWORKS, find_network
@@ -148,7 +147,7 @@ def ask(question: str, yes: bool) -> None:
         return
     try:
         agreed = typer.confirm(question, err=True)
-    except click.Abort:
+    except typer.Abort:
         typer.echo("", err=True)
         raise Refused("nobody answered, so nothing was done; in scripts add --yes") from None
     if not agreed:

@@ -31,6 +31,18 @@ def fiat(minor: int, currency: str) -> str:
     return f"{Decimal(minor).scaleb(-digits):.{digits}f} {plain(currency)}"
 
 
+def price(text: str) -> str:
+    """A price without needless zeros."""
+    whole, _, fraction = plain(text).partition(".")
+    fraction = fraction.rstrip("0")
+    return f"{whole}.{fraction}" if fraction else whole
+
+
+def short(address: str) -> str:
+    """An address in a table; where it matters it is shown whole."""
+    return f"{address[:8]}…{address[-4:]}" if len(address) == 42 else plain(address)
+
+
 def span(seconds: int) -> str:
     """The two largest units: 3 h 20 min."""
     parts = []
