@@ -1,0 +1,234 @@
+"""The co-signer: what it refuses, that it writes it down, and its cap."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+from eth_account.messages import SignableMessage
+from otc_sdk import messages
+from otc_sdk.terms import Terms, vault_address
+from sqlalchemy import Engine
+from sqlmodel import Session, select
+
+from coordinator.db.settlements import Cosignature
+from coordinator.domain.cosigning import MAX_VALIDITY_SECONDS
+from coordinator.domain.errors import Invalid, Refused
+from coordinator.services.cosigning import DAY_SECONDS, CosignPolicy, cosign
+from coordinator.services.ports import CosignRequest
+from tests.chain import account_of
+from tests.fake_chain import FakeChain, transfer
+from tests.world import AMOUNT, ARBITRATOR, BUYER, COORDINATOR, PLATFORM, SELLER
+
+HOUR = 3600
+SPENDER = account_of("spender").address
+
+
+class Key:
+    """The co-signing key of these tests."""
+
+    address = COORDINATOR.address
+
+    def sign(self, message: SignableMessage) -> bytes:
+        return messages.sign(COORDINATOR, message)
+
+
+@dataclass
+class Desk:
+    """A co-signer with a funded order before it."""
+
+    engine: Engine
+    chain: FakeChain
+    policy: CosignPolicy
+
+    def terms(self, salt: int = 1, **changes: Any) -> Terms:
+        made = Terms(
+            token=PLATFORM.token, amount_units=AMOUNT, fee_units=100,
+            fee_recipient=PLATFORM.fee_recipient, seller=SELLER.address, buyer=BUYER.address,
+            coordinator=COORDINATOR.address, arbitrator=ARBITRATOR.address,
+            pay_by=self.chain.now + HOUR, refund_window_seconds=HOUR, ruling_window_seconds=HOUR,
+            final_window_seconds=HOUR, default_buyer_bps=5000, salt=salt,
+        )  # fmt: skip
+        return replace(made, **changes)
+
+    def vault(self, terms: Terms) -> str:
+        return vault_address(PLATFORM.domain, terms.order_id(PLATFORM.domain))
+
+    def fund(self, terms: Terms, units: int = AMOUNT, final: bool = True) -> None:
+        self.chain.mine(transfer(terms.token, SELLER.address, self.vault(terms), units))
+        if final:
+            self.chain.finalize()
+
+    def request(
+        self, terms: Terms, units: int = AMOUNT, until: int | None = None, signer: Any = None
+    ) -> CosignRequest:
+        valid_until = self.chain.now + HOUR if until is None else until
+        giver = signer or (BUYER if units == 0 else SELLER)
+        order_id = terms.order_id(PLATFORM.domain)
+        message = messages.settlement(PLATFORM.domain, order_id, units, valid_until)
+        signature = "0x" + messages.sign(giver, message).hex()
+        return CosignRequest(terms.to_dict(), units, valid_until, signature)
+
+    def cosign(self, request: CosignRequest) -> str:
+        return cosign(self.engine, self.policy, self.chain, Key(), request)
+
+    def rows(self) -> list[Cosignature]:
+        with Session(self.engine) as session:
+            return list(session.exec(select(Cosignature)).all())
+
+
+@pytest.fixture
+def desk(engine: Engine) -> Desk:
+    policy = CosignPolicy(PLATFORM.domain, PLATFORM.token, PLATFORM.fee_recipient, 10 * AMOUNT)
+    return Desk(engine, FakeChain(), policy)
+
+
+@pytest.mark.parametrize("units", [AMOUNT, 0], ids=["release", "refund"])
+def test_it_signs_what_a_trader_gives_way_to(desk: Desk, units: int) -> None:
+    terms = desk.terms()
+    desk.fund(terms)
+    request = desk.request(terms, units)
+    signature = bytes.fromhex(desk.cosign(request)[2:])
+    order_id = terms.order_id(PLATFORM.domain)
+    message = messages.settlement(PLATFORM.domain, order_id, units, request.valid_until)
+    messages.check(COORDINATOR.address, message, signature)
+    [row] = desk.rows()
+    assert (row.order_id, row.to_buyer_units, row.refusal) == ("0x" + order_id.hex(), units, None)
+
+
+Change = Callable[[Desk, Terms], CosignRequest]
+REFUSED: dict[str, tuple[str, Change]] = {
+    "a split": ("cosign_split", lambda d, t: d.request(t, AMOUNT - 1)),
+    "over": ("cosign_validity", lambda d, t: d.request(t, until=d.chain.now)),
+    "too far away": (
+        "cosign_validity",
+        lambda d, t: d.request(t, until=d.chain.now + MAX_VALIDITY_SECONDS + 1),
+    ),
+    "the receiver's own signature": (
+        "cosign_counterparty", lambda d, t: d.request(t, signer=BUYER),
+    ),
+    "the arbitrator's signature": (
+        "cosign_counterparty", lambda d, t: d.request(t, signer=ARBITRATOR),
+    ),
+    "a signature of another outcome": (
+        "cosign_counterparty", lambda d, t: replace(d.request(t, 0), to_buyer_units=AMOUNT),
+    ),
+    "a signature of another time": (
+        "cosign_counterparty",
+        lambda d, t: replace(d.request(t), valid_until=d.chain.now + HOUR + 1),
+    ),
+    "no signature": ("cosign_counterparty", lambda d, t: replace(d.request(t), signature="0x")),
+    "nonsense": ("cosign_counterparty", lambda d, t: replace(d.request(t), signature="0xzz")),
+    "another coordinator": (
+        "cosign_terms", lambda d, t: d.request(replace(t, coordinator=SPENDER)),
+    ),
+    "another token": ("cosign_terms", lambda d, t: d.request(replace(t, token=SPENDER))),
+    "another fee recipient": (
+        "cosign_terms", lambda d, t: d.request(replace(t, fee_recipient=SPENDER)),
+    ),
+    "a fee over the limit": (
+        "cosign_terms", lambda d, t: d.request(replace(t, fee_units=AMOUNT // 20 + 1)),
+    ),
+    "one address in two roles": (
+        "cosign_terms", lambda d, t: d.request(replace(t, arbitrator=BUYER.address)),
+    ),
+    "another order, unfunded": ("cosign_unfunded", lambda d, t: d.request(replace(t, salt=2))),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_it_refuses_and_writes_down_why(desk: Desk, case: str) -> None:
+    code, change = REFUSED[case]
+    terms = desk.terms()
+    desk.fund(terms)
+    with pytest.raises(Refused) as refused:
+        desk.cosign(change(desk, terms))
+    assert refused.value.code == code
+    [row] = desk.rows()
+    assert (row.signature, row.refusal) == (None, refused.value.message)
+
+
+@pytest.mark.parametrize("units", [AMOUNT, 0])
+def test_a_settled_vault(desk: Desk, units: int) -> None:
+    terms = desk.terms()
+    desk.fund(terms)
+    desk.chain.deployed.add(desk.vault(terms))
+    with pytest.raises(Refused) as refused:
+        desk.cosign(desk.request(terms, units))
+    assert refused.value.code == "cosign_settled"
+
+
+@pytest.mark.parametrize(("units", "final"), [(AMOUNT - 1, True), (AMOUNT, False)])
+def test_a_release_needs_the_whole_amount_to_be_final(desk: Desk, units: int, final: bool) -> None:
+    terms = desk.terms()
+    desk.fund(terms, units, final)
+    with pytest.raises(Refused) as refused:
+        desk.cosign(desk.request(terms))
+    assert refused.value.code == "cosign_unfunded"
+
+
+def test_a_short_vault_is_refunded(desk: Desk) -> None:
+    terms = desk.terms()
+    desk.fund(terms, 1)
+    assert desk.cosign(desk.request(terms, 0))
+
+
+@pytest.mark.parametrize(
+    "change", [{"amount_units": "-1"}, {"seller": "0x00"}, {"pay_by": None}, {"more": 1}]
+)
+def test_malformed_terms(desk: Desk, change: dict[str, Any]) -> None:
+    request = desk.request(desk.terms())
+    with pytest.raises(Invalid) as refused:
+        desk.cosign(replace(request, terms={**request.terms, **change}))
+    assert refused.value.code == "malformed_terms"
+
+
+def test_a_repeat_costs_nothing(desk: Desk) -> None:
+    desk.policy = replace(desk.policy, cap_units=AMOUNT)
+    terms = desk.terms()
+    desk.fund(terms)
+    request = desk.request(terms)
+    assert desk.cosign(request) == desk.cosign(request)
+    assert len(desk.rows()) == 1
+
+
+def test_an_order_counts_once_however_often_it_is_signed(desk: Desk) -> None:
+    desk.policy = replace(desk.policy, cap_units=2 * AMOUNT)
+    often, other = desk.terms(1), desk.terms(2)
+    desk.fund(often)
+    desk.fund(other)
+    for seconds in range(5):
+        desk.cosign(desk.request(often, until=desk.chain.now + HOUR + seconds))
+    assert desk.cosign(desk.request(other))
+
+
+def test_the_cap_is_a_days(desk: Desk) -> None:
+    desk.policy = replace(desk.policy, cap_units=AMOUNT)
+    first, second = desk.terms(1), desk.terms(2)
+    desk.fund(first)
+    desk.fund(second)
+    desk.cosign(desk.request(first))
+    with pytest.raises(Refused) as refused:
+        desk.cosign(desk.request(second))
+    assert refused.value.code == "cosign_daily_cap"
+    desk.chain.mine(at=desk.chain.now + DAY_SECONDS)
+    assert desk.cosign(desk.request(second))
+
+
+def test_the_cap_holds_for_requests_at_once(desk: Desk) -> None:
+    desk.policy = replace(desk.policy, cap_units=3 * AMOUNT)
+    orders = [desk.terms(salt) for salt in range(8)]
+    for terms in orders:
+        desk.fund(terms)
+
+    def signed(terms: Terms) -> bool:
+        try:
+            return bool(desk.cosign(desk.request(terms)))
+        except Refused:
+            return False
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(signed, orders)) == 3
+    assert len([row for row in desk.rows() if row.signature]) == 3
+    assert len([row for row in desk.rows() if row.refusal]) == 5
