@@ -17,11 +17,15 @@ class Api:
 
     def __init__(self, base_url: str) -> None:
         self.http = httpx.Client(base_url=base_url, timeout=TIMEOUT_SECONDS, trust_env=False)
-        self.platform: Json = self.get("/platform")
         try:
+            self.platform: Json = self.get("/platform")
             self.domain = EscrowDomain(self.platform["chain_id"], self.platform["escrow"])
         except (KeyError, TypeError) as error:
+            self.http.close()
             raise ApiError(200, "no_coordinator", f"{base_url} is no coordinator") from error
+        except ApiError:
+            self.http.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -54,7 +58,8 @@ class Api:
         try:
             raise ApiError(answer.status_code, content["code"], content["message"])
         except (KeyError, TypeError):
-            raise ApiError(answer.status_code, "unknown", answer.text[:200]) from None
+            words = f"{self.http.base_url} answers with status {answer.status_code}, not as an API"
+            raise ApiError(answer.status_code, "unknown", words) from None
 
     def chain_time(self) -> int:
         """Unix seconds of the newest block that the coordinator has read."""

@@ -1,0 +1,387 @@
+"""Trading from the command line, against a whole stack: each person has their own key alone."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from eth_account import Account
+from otc_sdk.chain import connect
+from otc_sdk.client import Client
+from otc_sdk.errors import TermsError
+from otc_sdk.keystore import PASSWORD_FILE, load_account
+from typer.testing import CliRunner, Result
+from web3 import Web3
+
+from coordinator.cli import app
+from coordinator.stack.ports import free_port
+from tests.cli.command import OTC, refused
+
+pytestmark = pytest.mark.xdist_group("trading")
+
+START_SECONDS = 120
+STOP_SECONDS = 60
+WAIT_SECONDS = 60
+GUIDE = Path(__file__).resolve().parents[2] / "docs" / "sdk.md"
+UNIT = 10**6
+Json = Any
+
+
+@dataclass(frozen=True)
+class Desk:
+    """A running stack, and the people who trade on it."""
+
+    api: str
+    rpc: str
+    token: str
+    keys: Path
+
+    def person(self, name: str) -> "Person":
+        return Person(self, self.keys / f"{name}.json")
+
+    def environment(self) -> dict[str, str]:
+        return {
+            "OTC_API": self.api,
+            "OTC_RPC_URL": self.rpc,
+            "OTC_KEYSTORE_PASSWORD_FILE": str(self.keys / "password"),
+            "COLUMNS": "200",
+        }
+
+    def balance(self, address: str) -> int:
+        data = Web3.keccak(text="balanceOf(address)")[:4] + bytes(12) + bytes.fromhex(address[2:])
+        call = {"to": Web3.to_checksum_address(self.token), "data": data}
+        return int.from_bytes(connect(self.rpc).eth.call(call), "big")  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody with a keystore."""
+
+    desk: Desk
+    keystore: Path
+
+    def run(self, *arguments: object, input: str | None = None, **env: str) -> Result:  # noqa: A002
+        words = [*map(str, arguments), "--keystore", str(self.keystore)]
+        environ = {**self.desk.environment(), **env}
+        return CliRunner().invoke(app, words, env=environ, input=input)
+
+    def __call__(self, *arguments: object) -> Json:
+        """The JSON of a command that succeeds."""
+        result = self.run(*arguments, "--json")
+        assert result.exit_code == 0, result.output
+        return json.loads(result.stdout)
+
+    @property
+    def address(self) -> str:
+        environ = {PASSWORD_FILE: str(self.desk.keys / "password")}
+        return str(load_account(self.keystore, environ=environ).address)
+
+    def wait_for(self, order: str, done: Callable[[Json], bool]) -> Json:
+        deadline = time.monotonic() + WAIT_SECONDS
+        while not done(found := self("order", "show", order)):
+            assert time.monotonic() < deadline, (found["status"], found["settlements"])
+            time.sleep(0.3)
+        return found
+
+    def sees(self, order: str, status: str) -> Json:
+        return self.wait_for(order, lambda o: o["status"] == status)
+
+
+@pytest.fixture(scope="session")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    folder = tmp_path_factory.mktemp("desk")
+    command = [OTC, "up", "--port", str(free_port()), "--rpc-port", str(free_port()),
+               "--data-dir", str(folder / "d"), "--json"]  # fmt: skip
+    environ = {k: v for k, v in os.environ.items() if not k.startswith(("OTC_", "DATABASE_"))}
+    with (folder / "err").open("w") as notes, (folder / "out").open("w") as out:
+        process = subprocess.Popen(command, stdout=out, stderr=notes, env=environ)  # noqa: S603
+        try:
+            ready = await_ready(process, folder)
+            yield Desk(ready["api"], ready["rpc"], ready["token"], Path(ready["keystores"]))
+        finally:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def await_ready(process: "subprocess.Popen[bytes]", folder: Path) -> Json:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        if text := (folder / "out").read_text().strip():
+            return json.loads(text)
+        time.sleep(0.1)
+    raise RuntimeError(f"the stack did not start: {(folder / 'err').read_text()}")
+
+
+@pytest.fixture
+def seller(desk: Desk) -> Person:
+    return desk.person("seller")
+
+
+@pytest.fixture
+def buyer(desk: Desk) -> Person:
+    return desk.person("buyer")
+
+
+@pytest.fixture
+def arbitrator(desk: Desk) -> Person:
+    return desk.person("arbitrator")
+
+
+def post_ad(seller: Person) -> int:
+    ad = seller("ad", "post", "--side", "sell", "--fiat", "EUR", "--price", "0.93", "--amount",
+                "100", "--min", "1", "--max", "93", "--method", "sepa",
+                "--instructions", "To \x1b[31mme")  # fmt: skip
+    return int(ad["id"])
+
+
+def taken(seller: Person, buyer: Person, *more: str) -> str:
+    """A new order on an ad of its own, signed by the buyer."""
+    order = buyer("order", "take", "--side", "buy", "--fiat", "EUR", "--method", "sepa",
+                  "--amount", "12.5", "--ad", post_ad(seller), "--yes", *more)  # fmt: skip
+    return str(order["id"])
+
+
+def funded(seller: Person, buyer: Person) -> str:
+    order = taken(seller, buyer)
+    seller("sign", "terms", order, "--yes")
+    seller("order", "fund", order, "--yes")
+    buyer.sees(order, "awaiting_payment")
+    return order
+
+
+def paid(seller: Person, buyer: Person) -> str:
+    order = funded(seller, buyer)
+    buyer("order", "paid", order, "--reference", "INV-1", "--yes")
+    return order
+
+
+def test_ad_to_release(desk: Desk, seller: Person, buyer: Person) -> None:
+    before = desk.balance(buyer.address), desk.balance(seller.address)
+    order = paid(seller, buyer)
+    signed = seller("sign", "release", order[2:12], "--yes")
+    assert signed["signed_by"] == ["seller"]
+    assert ["coordinator"] in signed["missing"]
+    done = buyer.wait_for(order, lambda o: o["status"] == "completed")
+    assert done["next_step"] == "nothing: the order is completed"
+    assert desk.balance(buyer.address) - before[0] == 12_437_500
+    assert before[1] - desk.balance(seller.address) == 12_500_000
+    shown = buyer.run("order", "show", order, "--log").stdout
+    for words in ("12.5 USDT", "11.63 EUR by sepa", "their chain of hashes is whole", "(you)"):
+        assert words in shown
+    assert "\x1b[31m" not in shown
+    assert order[:12] in buyer.run("order", "list").stdout
+
+
+def test_dispute_ruling_and_countersignature(
+    desk: Desk, seller: Person, buyer: Person, arbitrator: Person
+) -> None:
+    order = paid(seller, buyer)
+    before = desk.balance(buyer.address)
+    seller("dispute", order, "--reason", "half arrived", "--yes")
+    shown = arbitrator.sees(order, "disputed")
+    assert "otc rule" in shown["next_step"]
+    ruled = arbitrator("rule", order, "--to-buyer", "5", "--yes")
+    number = ruled["settlement"]
+    step = buyer("order", "show", order)["next_step"]
+    assert f"otc sign split {order[:12]} --counter {number}" in step
+    refused(buyer.run("sign", "release", order, "--counter", number, "--yes"), "another one")
+    refused(buyer.run("sign", "split", order, "--counter", 999, "--yes"), "no settlement 999")
+    buyer("sign", "split", order, "--counter", number, "--yes")
+    buyer.sees(order, "completed")
+    assert desk.balance(buyer.address) - before == 4_975_000
+
+
+def test_offline_signature_settles_without_a_coordinator(
+    desk: Desk, seller: Person, buyer: Person, tmp_path: Path
+) -> None:
+    order = funded(seller, buyer)
+    saved, signed = tmp_path / "order.json", tmp_path / "seller.json"
+    saved.write_text(json.dumps(seller("order", "show", order)))
+    dead = {"OTC_API": "http://127.0.0.1:1", "OTC_RPC_URL": "http://127.0.0.1:1"}
+    result = seller.run("sign", "split", "--offline", saved, "--to-buyer", "2", "--yes", "--json",
+                        **dead)  # fmt: skip
+    assert result.exit_code == 0, result.output
+    signed.write_text(result.stdout)
+    result = buyer.run(
+        "settle", "--offline", saved, "--signed", signed, "--yes", OTC_API=dead["OTC_API"]
+    )
+    assert result.exit_code == 0, result.output
+    buyer.sees(order, "completed")
+
+
+def test_tampered_order_is_not_signed(seller: Person, buyer: Person, tmp_path: Path) -> None:
+    order = seller("order", "show", taken(seller, buyer))
+    changes: list[tuple[Callable[[Json], Any], str]] = [
+        (lambda o: o["terms"].update(buyer=seller.address), "does not follow from the terms"),
+        (lambda o: o["terms"].update(amount_units="1"), "does not follow from the terms"),
+        (lambda o: o["escrow"].update(vault=seller.address), "vault's address does not follow"),
+        (lambda o: o.update(amount_units="1"), "the amounts differ"),
+        (lambda o: o["platform"].update(chain_id=1), "does not follow from the terms"),
+        (lambda o: o.pop("platform"), "lacks `platform`"),
+        (lambda o: o.pop("escrow"), "not an order"),
+        (lambda o: o["terms"].pop("salt"), "wrong members"),
+    ]
+    for change, words in changes:
+        copy = json.loads(json.dumps(order))
+        change(copy)
+        path = tmp_path / "tampered.json"
+        path.write_text(json.dumps(copy))
+        refused(seller.run("sign", "release", "--offline", path, "--yes"), words)
+
+
+def test_files_that_are_no_order(seller: Person, tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    refused(seller.run("sign", "release", "--offline", path, "--yes"), "cannot read")
+    path.write_text("[1")
+    refused(seller.run("sign", "release", "--offline", path, "--yes"), "not the JSON of an order")
+    path.write_bytes(b"\xff\xfe")
+    refused(seller.run("sign", "release", "--offline", path, "--yes"), "cannot read")
+    refused(seller.run("sign", "release", "--yes"), "name one order")
+
+
+def test_amounts(seller: Person, buyer: Person) -> None:
+    order = taken(seller, buyer)
+    split = ("sign", "split", order, "--yes", "--to-buyer")
+    refused(buyer.run(*split, "12.500001"), "more than the order's amount, 12.5 USDT")
+    refused(buyer.run(*split, "1.0000001"), "more than 6 decimals")
+    for text in ("1e3", "1,5", "NaN", ".5", ""):
+        refused(buyer.run(*split, text), "is not an amount")
+    refused(buyer.run("sign", "split", order, "--yes"), "--to-buyer")
+
+
+def test_roles(seller: Person, buyer: Person, arbitrator: Person) -> None:
+    order = taken(seller, buyer)
+    refused(seller.run("rule", order, "--to-buyer", "all", "--yes"), "you are the seller")
+    refused(arbitrator.run("sign", "release", order, "--yes"), "use otc rule")
+    refused(buyer.run("refund", "request", order, "--yes"), "only the seller")
+    refused(buyer.run("order", "fund", order, "--yes"), "only the seller")
+    refused(seller.run("order", "fund", order, "--yes"), "both traders must sign")
+    refused(arbitrator.run("dispute", order, "--on-chain", "--yes"), "you are the arbitrator")
+    refused(seller.run("order", "paid", order, "--reference", "x", "--yes"), "not_the_buyer")
+    refused(buyer.run("dispute", order, "--reason", "x", "--yes"), "not_funded")
+
+
+def test_orders_of_others(desk: Desk, seller: Person, buyer: Person, tmp_path: Path) -> None:
+    order = taken(seller, buyer)
+    stranger = {"OTC_PRIVATE_KEY": Account.create().key.hex(), **desk.environment()}
+    runner = CliRunner()
+    refused(runner.invoke(app, ["order", "show", order], env=stranger), "not_your_order")
+    refused(runner.invoke(app, ["order", "show", order[:10]], env=stranger), "no order of")
+    refused(buyer.run("order", "show", "0x" + "ab" * 32), "no_such_order")
+    refused(buyer.run("order", "show", "0xab"), "6 or more hex digits")
+
+
+def test_ambiguous_prefix(desk: Desk, buyer: Person) -> None:
+    class Twins(Client):
+        def orders(self, limit: int = 50) -> list[Json]:
+            return [{"id": "0xabcdef" + end * 58} for end in "12"][:limit]
+
+    with Twins(desk.api, Account.create()) as client:
+        with pytest.raises(TermsError, match="2 orders begin with 0xabcdef"):
+            client.resolve("ABCDEF")
+        assert client.resolve("abcdef1") == "0xabcdef" + "1" * 58
+
+
+def test_unlocking_and_reaching(desk: Desk, seller: Person, tmp_path: Path) -> None:
+    refused(seller.run("order", "list", OTC_KEYSTORE_PASSWORD="wrong"), "wrong password")
+    refused(seller.run("order", "list", OTC_API="http://127.0.0.1:1"), "unreachable")
+    refused(seller.run("order", "list", OTC_API=desk.rpc), "not as an API")
+    refused(seller.run("order", "list", OTC_API="nonsense"), "unreachable")
+
+
+def test_saying_no_calls_the_order_off(seller: Person, buyer: Person) -> None:
+    take = ("order", "take", "--side", "buy", "--fiat", "EUR", "--method", "sepa",
+            "--amount", "12.5", "--ad", post_ad(seller))  # fmt: skip
+    for answer, words in (("n\n", "you said no"), ("", "--yes")):
+        result = buyer.run(*take, input=answer)
+        refused_at_prompt(result, words)
+        assert "ruling window" in result.stderr
+        assert buyer("order", "list")[0]["status"] == "cancelled"
+
+
+def refused_at_prompt(result: Result, words: str) -> None:
+    assert result.exit_code == 1
+    assert words in result.stderr.splitlines()[-1]
+
+
+def test_ads(desk: Desk, seller: Person) -> None:
+    number = post_ad(seller)
+    listed = CliRunner().invoke(
+        app, ["ad", "list", "--side", "sell", "--fiat", "EUR"], env=desk.environment()
+    )
+    assert "100 USDT" in listed.stdout
+    assert seller("ad", "close", number)["status"] == "closed"
+    refused(desk.person("buyer").run("ad", "close", number), "(")
+
+
+def test_the_guides_program(desk: Desk, seller: Person, buyer: Person, tmp_path: Path) -> None:
+    """docs/sdk.md, run as it stands."""
+    found = re.search(r"```python\n(.*?)```", GUIDE.read_text(), re.DOTALL)
+    assert found is not None
+    program = tmp_path / "merchant.py"
+    program.write_text(found[1])
+    environ = {
+        **desk.environment(),
+        "OTC_KEYSTORE": str(seller.keystore),
+        "PATH": os.environ["PATH"],
+    }
+    process = subprocess.Popen(  # noqa: S603
+        [sys.executable, program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env=environ,
+    )  # fmt: skip
+    try:
+        assert process.stdout is not None
+        ad = process.stdout.readline().split()[-1]
+        order = buyer("order", "take", "--side", "buy", "--fiat", "EUR", "--method", "sepa",
+                      "--fiat-amount", "9.30", "--ad", ad, "--yes")["id"]  # fmt: skip
+        buyer.sees(order, "awaiting_payment")
+        buyer("order", "paid", order, "--reference", "INV-1001", "--yes")
+        out, err = process.communicate(timeout=WAIT_SECONDS)
+        assert process.returncode == 0, err
+        assert f"released {order}" in out
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
+
+
+def test_z_refund_by_time_from_a_file(
+    desk: Desk, seller: Person, buyer: Person, tmp_path: Path
+) -> None:
+    """Last: it moves the chain's clock."""
+    order = funded(seller, buyer)
+    saved = tmp_path / "order.json"
+    saved.write_text(json.dumps(seller("order", "show", order)))
+    before = desk.balance(seller.address)
+    alone = ("--offline", saved, "--yes", "--api", "http://127.0.0.1:1")
+    refused(seller.run("refund", "request", *alone), "too early: the buyer may pay until")
+    refused(seller.run("refund", "take", *alone), "there was no request")
+    move_clock(desk, 2 * 900 + 10)
+    assert "otc refund take from" in seller("refund", "request", *alone)["next"]
+    refused(seller.run("refund", "request", *alone), "requested already")
+    refused(seller.run("refund", "take", *alone), "too early")
+    move_clock(desk, 3600)
+    seller("refund", "take", *alone)
+    assert desk.balance(seller.address) - before == 12_500_000
+    refused(seller.run("refund", "take", *alone), "AlreadySettled")
+    seller.sees(order, "cancelled")
+    refused(seller.run("sweep", order, "--yes"), "NothingToSweep")
+    refused(seller.run("claim", order, "--yes"), "NoClaim")
+
+
+def move_clock(desk: Desk, seconds: int) -> None:
+    w3 = connect(desk.rpc)
+    w3.provider.make_request("evm_increaseTime", [hex(seconds)])  # type: ignore[arg-type]
+    w3.provider.make_request("evm_mine", [])  # type: ignore[arg-type]
