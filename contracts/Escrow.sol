@@ -3,9 +3,10 @@ pragma solidity 0.8.37;
 
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {Create2} from "@openzeppelin/contracts/utils/Create2.sol";
+import {MessageHashUtils} from "@openzeppelin/contracts/utils/cryptography/MessageHashUtils.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
-import {IEscrow, Order, Role, Settlement, Signature, State} from "./interfaces/IEscrow.sol";
+import {IEscrow, Order, Role, Settlement, State} from "./interfaces/IEscrow.sol";
 import {IPermit2} from "./interfaces/IPermit2.sol";
 import {IVault} from "./interfaces/IVault.sol";
 import {Calls} from "./libraries/Calls.sol";
@@ -28,19 +29,27 @@ contract Escrow is IEscrow, Vault, EIP712, ReentrancyGuardTransient {
     string private constant WITNESS_TYPE =
         string.concat("Order witness)", Terms.ORDER_TYPE, "TokenPermissions(address token,uint256 amount)");
 
+    /// Bytes before each signature: its role, and its length in two bytes.
+    uint256 private constant SIGNATURE_HEAD = 3;
+    uint256 private constant ROLES = 4;
+
     /// Permit2 has the same address on every chain.
     IPermit2 private constant PERMIT2 = IPermit2(0x000000000022D473030F116dDEE9F6B43aC78BA3);
 
     bytes32 private immutable VAULT_CODE_HASH = keccak256(Vaults.creationCode(address(this)));
+    bytes32 private immutable VAULT_CODE_HEAD;
+    bytes32 private immutable VAULT_CODE_TAIL;
 
     mapping(bytes32 orderId => State) private states;
     mapping(bytes32 orderId => mapping(address owner => uint256 amount)) private claims;
     mapping(bytes32 orderId => uint256 amount) private claimSums;
 
-    constructor() EIP712("OTC Escrow", "1") {}
+    constructor() EIP712("OTC Escrow", "1") {
+        (VAULT_CODE_HEAD, VAULT_CODE_TAIL) = Vaults.words(address(this));
+    }
 
     /// @inheritdoc IEscrow
-    function settle(Order memory order, uint256 toBuyer, uint256 validUntil, Signature[] calldata signatures)
+    function settle(Order memory order, uint256 toBuyer, uint256 validUntil, bytes calldata signatures)
         external
         onlyEscrow
         nonReentrant
@@ -79,23 +88,27 @@ contract Escrow is IEscrow, Vault, EIP712, ReentrancyGuardTransient {
         requireSignedBy(order, Role.Seller, orderId, REFUND_REQUEST_TYPEHASH, signature);
 
         state.refundRequestedAt = uint64(block.timestamp);
-        emit RefundRequested(orderId, order.seller, order.buyer, order);
+        emit RefundRequested(orderId);
     }
 
     /// @inheritdoc IEscrow
     function dispute(Order memory order, Role by, bytes calldata signature) external onlyEscrow {
         bytes32 orderId = orderIdOf(order);
         State storage state = states[orderId];
-        address vault = requireUnsettled(orderId);
         require(order.valid(), InvalidTerms(orderId));
         require(by == Role.Seller || by == Role.Buyer, NotATrader(by));
         require(state.disputedAt == 0, AlreadyDisputed(orderId, state.disputedAt));
+        address vault = vaultOf(orderId);
         uint256 balance = IERC20(order.token).balanceOf(vault);
-        require(balance >= order.amount, Short(vault, balance, order.amount));
+        // A settled vault is empty; were it filled again, a dispute over it could still change nothing.
+        if (balance < order.amount) {
+            requireUnsettled(orderId);
+            revert Short(vault, balance, order.amount);
+        }
         requireSignedBy(order, by, orderId, DISPUTE_TYPEHASH, signature);
 
         state.disputedAt = uint64(block.timestamp);
-        emit Disputed(orderId, order.seller, order.buyer, order, by);
+        emit Disputed(orderId, by);
     }
 
     /// @inheritdoc IEscrow
@@ -157,6 +170,11 @@ contract Escrow is IEscrow, Vault, EIP712, ReentrancyGuardTransient {
     }
 
     /// @inheritdoc IEscrow
+    function publish(Order calldata order) external onlyEscrow {
+        emit Published(orderIdOf(order), order);
+    }
+
+    /// @inheritdoc IEscrow
     function orderIdOf(Order memory order) public view returns (bytes32) {
         return _hashTypedDataV4(order.hash());
     }
@@ -195,29 +213,45 @@ contract Escrow is IEscrow, Vault, EIP712, ReentrancyGuardTransient {
         Order memory order,
         uint256 toBuyer,
         uint256 validUntil,
-        Signature[] calldata signatures
+        bytes calldata signatures
     ) private returns (bytes32 orderId) {
-        orderId = orderIdOf(order);
+        bytes32 domain = _domainSeparatorV4();
+        orderId = MessageHashUtils.toTypedDataHash(domain, order.hash());
         require(block.timestamp < validUntil, Expired(validUntil, block.timestamp));
         require(toBuyer <= order.amount, ExceedsAmount(toBuyer, order.amount));
 
-        bytes32 digest = _hashTypedDataV4(keccak256(abi.encode(SETTLEMENT_TYPEHASH, orderId, toBuyer, validUntil)));
-        uint256 roles = order.rolesOf(sender);
-        for (uint256 i; i < signatures.length; ++i) {
-            Role role = signatures[i].role;
-            requireSignature(order, role, digest, signatures[i].data);
-            roles |= 1 << uint256(role);
-        }
+        bytes32 message = keccak256(abi.encode(SETTLEMENT_TYPEHASH, orderId, toBuyer, validUntil));
+        bytes32 digest = MessageHashUtils.toTypedDataHash(domain, message);
+        uint256 roles = order.rolesOf(sender) | rolesThatSigned(order, digest, signatures);
         address vault = vaultOf(orderId);
         uint256 balance = IERC20(order.token).balanceOf(vault);
         if (!permitted(order, orderId, toBuyer, roles, balance)) {
             revert NotAllowed(orderId, roles, toBuyer, states[orderId], block.timestamp);
         }
         if (balance < order.amount) requireCovered(order, orderId, toBuyer, roles, balance);
-        require(Vaults.create(orderId) != address(0), AlreadySettled(orderId, vault));
+        if (Vaults.create(orderId, VAULT_CODE_HEAD, VAULT_CODE_TAIL) == address(0)) {
+            revert AlreadySettled(orderId, vault);
+        }
 
         payOut(order, orderId, vault, toBuyer, balance);
         emit Settled(orderId, roles, toBuyer);
+    }
+
+    /// The roles whose signatures these are. Each must be valid: a wrong one is a fault, not an absent one.
+    function rolesThatSigned(Order memory order, bytes32 digest, bytes calldata signatures)
+        private
+        view
+        returns (uint256 roles)
+    {
+        while (signatures.length != 0) {
+            uint256 head = uint24(bytes3(signatures));
+            uint256 role = head >> 16;
+            uint256 end = SIGNATURE_HEAD + (head & 0xffff);
+            if (role >= ROLES || end > signatures.length) revert MalformedSignatures(signatures);
+            requireSignature(order, Role(role), digest, signatures[SIGNATURE_HEAD:end]);
+            roles |= 1 << role;
+            signatures = signatures[end:];
+        }
     }
 
     /// The policy's answer; where the terms are unusable, the tokens may only go back, and anyone may send them.
@@ -300,6 +334,6 @@ contract Escrow is IEscrow, Vault, EIP712, ReentrancyGuardTransient {
         view
     {
         address signer = order.holder(role);
-        require(Signatures.valid(signer, digest, signature), InvalidSignature(role, signer, digest));
+        if (!Signatures.valid(signer, digest, signature)) revert InvalidSignature(role, signer, digest);
     }
 }

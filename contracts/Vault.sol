@@ -55,6 +55,6 @@ abstract contract Vault is IVault {
         if (amount == 0) return true;
         uint256 available = gasleft();
         taken = SafeERC20.trySafeTransfer(IERC20(token), to, amount);
-        require(taken || available >= MIN_TRANSFER_GAS, InsufficientGas(available, MIN_TRANSFER_GAS));
+        if (!taken && available < MIN_TRANSFER_GAS) revert InsufficientGas(available, MIN_TRANSFER_GAS);
     }
 }

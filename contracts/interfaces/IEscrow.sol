@@ -49,18 +49,12 @@ struct State {
     uint64 disputedAt;
 }
 
-/// @notice One role's signature: ECDSA of 65 bytes, or 64 (EIP-2098), or whatever its ERC-1271 contract takes.
-struct Signature {
-    Role role;
-    bytes data;
-}
-
 /// @notice One settlement of a batch, the arguments of `settle`.
 struct Settlement {
     Order order;
     uint256 toBuyer;
     uint256 validUntil;
-    Signature[] signatures;
+    bytes signatures;
 }
 
 /// @title Non-custodial escrow, one vault an order
@@ -72,11 +66,12 @@ interface IEscrow {
     /// @notice An order was settled by the set `roles` (bit `1 << Role`); `toBuyer` is before the fee.
     event Settled(bytes32 indexed orderId, uint256 roles, uint256 toBuyer);
     /// @notice The seller asked for a refund by time.
-    event RefundRequested(bytes32 indexed orderId, address indexed seller, address indexed buyer, Order order);
-    /// @notice A trader opened a dispute.
-    event Disputed(
-        bytes32 indexed orderId, address indexed seller, address indexed buyer, Order order, Role openedBy
-    );
+    event RefundRequested(bytes32 indexed orderId);
+    /// @notice A trader opened a dispute. Means nothing after `Settled`.
+    event Disputed(bytes32 indexed orderId, Role openedBy);
+    /// @notice The terms of an order, for whoever verifies. Anyone may publish any terms: only their hash says
+    /// which order they are of.
+    event Published(bytes32 indexed orderId, Order order);
     /// @notice The token refused a payout; `owner` can withdraw it by `claim`.
     event ClaimCreated(bytes32 indexed orderId, address indexed owner, uint256 amount);
     /// @notice A refused payout was withdrawn.
@@ -99,6 +94,8 @@ interface IEscrow {
     error Expired(uint256 validUntil, uint256 time);
     /// @notice The signature is not one of `signer` over `digest`.
     error InvalidSignature(Role role, address signer, bytes32 digest);
+    /// @notice From here on the bytes are not a list of signatures.
+    error MalformedSignatures(bytes rest);
     /// @notice These roles may not settle this way in this state and at this time.
     error NotAllowed(bytes32 orderId, uint256 roles, uint256 toBuyer, State state, uint256 time);
     /// @notice The vault holds less than this step needs.
@@ -132,9 +129,11 @@ interface IEscrow {
     /// @param order Terms of the order.
     /// @param toBuyer Share of the buyer before the fee, in the token's smallest unit.
     /// @param validUntil First second, Unix time, at which the signatures no longer count.
-    /// @param signatures Signatures of the roles that agree, besides the sender.
+    /// @param signatures Of the roles that agree besides the sender, one after the other: role (1 byte), length
+    /// (2 bytes), signature. A signature is ECDSA of 65 bytes or 64 (EIP-2098), or what the role's ERC-1271
+    /// contract takes.
     /// @return orderId Id of the order.
-    function settle(Order calldata order, uint256 toBuyer, uint256 validUntil, Signature[] calldata signatures)
+    function settle(Order calldata order, uint256 toBuyer, uint256 validUntil, bytes calldata signatures)
         external
         returns (bytes32 orderId);
 
@@ -168,6 +167,9 @@ interface IEscrow {
     /// @param deadline Last second, Unix time, at which the permit is valid.
     /// @param signature The seller's over the Permit2 message.
     function fundWithPermit2(Order calldata order, uint256 nonce, uint256 deadline, bytes calldata signature) external;
+
+    /// @notice Emits the terms, for whoever wants to read them from the chain's events.
+    function publish(Order calldata order) external;
 
     /// @notice EIP-712 hash of the terms in this contract's domain.
     function orderIdOf(Order calldata order) external view returns (bytes32);

@@ -53,7 +53,11 @@ library Terms {
     function rolesDiffer(Order memory order) private pure returns (bool) {
         (address s, address b, address c, address a) =
             (order.seller, order.buyer, order.coordinator, order.arbitrator);
-        return s != address(0) && b != address(0) && c != address(0) && a != address(0) && s != b && s != c && s != a
-            && b != c && b != a && c != a;
+        bool bad;
+        assembly ("memory-safe") {
+            bad := or(or(iszero(s), iszero(b)), or(iszero(c), iszero(a)))
+            bad := or(bad, or(or(eq(s, b), eq(s, c)), or(eq(s, a), or(eq(b, c), or(eq(b, a), eq(c, a))))))
+        }
+        return !bad;
     }
 }

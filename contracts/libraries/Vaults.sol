@@ -2,23 +2,38 @@
 pragma solidity 0.8.37;
 
 /// @title The vaults' addresses and their making
-/// @notice A vault is a minimal proxy (ERC-7511: ERC-1167 with PUSH0) made by CREATE2 with the order's id as salt.
+/// @notice A vault is a proxy of 40 bytes made by CREATE2 with the order's id as salt. It forwards its calldata by
+/// DELEGATECALL and returns, or reverts with, as many bytes as the calldata had: what the vault's verbs answer and
+/// their errors fit. That makes it four bytes, 800 gas, shorter than ERC-7511, which measures the answer.
 library Vaults {
-    /// Returns the 44 bytes that follow it.
-    bytes9 private constant RETURN_RUNTIME = 0x602c8060095f395ff3;
-    bytes9 private constant BEFORE_TARGET = 0x365f5f375f5f365f73;
-    bytes15 private constant AFTER_TARGET = 0x5af43d5f5f3e5f3d91602a57fd5bf3;
+    /// Returns the 40 bytes that follow it.
+    bytes9 private constant RETURN_RUNTIME = 0x60288060095f395ff3;
+    /// calldatacopy(0, 0, calldatasize); delegatecall(gas, target, 0, calldatasize, 0, calldatasize)
+    bytes9 private constant BEFORE_TARGET = 0x365f5f37365f365f73;
+    /// If it failed revert(0, calldatasize), else return(0, calldatasize).
+    bytes11 private constant AFTER_TARGET = 0x5af45f3691602657fd5bf3;
+    uint256 private constant CREATION_BYTES = 49;
 
     /// @notice Code that makes a proxy of `target`.
     function creationCode(address target) internal pure returns (bytes memory) {
         return abi.encodePacked(RETURN_RUNTIME, BEFORE_TARGET, target, AFTER_TARGET);
     }
 
-    /// @notice Makes the vault, a proxy of the calling contract; zero if it has code already.
-    function create(bytes32 orderId) internal returns (address vault) {
-        bytes memory code = creationCode(address(this));
+    /// @notice The creation code as two words, to be kept as immutables.
+    function words(address target) internal pure returns (bytes32 head, bytes32 tail) {
+        bytes memory code = creationCode(target);
         assembly ("memory-safe") {
-            vault := create2(0, add(code, 0x20), mload(code), orderId)
+            head := mload(add(code, 0x20))
+            tail := mload(add(code, 0x40))
+        }
+    }
+
+    /// @notice Makes the vault from the creation code's two words; zero if it has code already.
+    function create(bytes32 orderId, bytes32 head, bytes32 tail) internal returns (address vault) {
+        assembly ("memory-safe") {
+            mstore(0x00, head)
+            mstore(0x20, tail)
+            vault := create2(0, 0x00, CREATION_BYTES, orderId)
         }
     }
 }

@@ -20,7 +20,6 @@ ORDER = (
     "(address,uint128,uint128,address,address,address,address,address,"
     "uint64,uint32,uint32,uint32,uint16,uint64)"
 )
-SIGNATURES = "(uint8,bytes)[]"
 Signatures = Mapping[Role, bytes]
 
 
@@ -31,19 +30,19 @@ def transfer(to: str, amount_units: int) -> bytes:
 
 def settle(terms: Terms, to_buyer_units: int, valid_until: int, signatures: Signatures) -> bytes:
     return call(
-        f"settle({ORDER},uint256,uint256,{SIGNATURES})",
+        f"settle({ORDER},uint256,uint256,bytes)",
         terms.to_tuple(),
         to_buyer_units,
         valid_until,
-        in_role_order(signatures),
+        pack(signatures),
     )
 
 
 def settle_batch(items: list[tuple[Terms, int, int, Signatures]]) -> bytes:
     """Items are (terms, to_buyer_units, valid_until, signatures)."""
     return call(
-        f"settleBatch(({ORDER},uint256,uint256,{SIGNATURES})[])",
-        [(t.to_tuple(), units, until, in_role_order(s)) for t, units, until, s in items],
+        f"settleBatch(({ORDER},uint256,uint256,bytes)[])",
+        [(t.to_tuple(), units, until, pack(s)) for t, units, until, s in items],
     )
 
 
@@ -86,8 +85,20 @@ def split_types(text: str) -> list[str]:
     return [*types, text[start:]]
 
 
-def in_role_order(signatures: Signatures) -> list[tuple[int, bytes]]:
-    return [(int(role), signatures[role]) for role in sorted(signatures)]
+def pack(signatures: Signatures) -> bytes:
+    """The contract's list: role (1 byte), length (2 bytes), signature; one after the other."""
+    return b"".join(
+        bytes([role]) + len(short := compact(signatures[role])).to_bytes(2, "big") + short
+        for role in sorted(signatures)
+    )
+
+
+def compact(signature: bytes) -> bytes:
+    """A 65-byte ECDSA signature as 64 bytes (EIP-2098); anything else as it is."""
+    if len(signature) != 65 or signature[64] not in (27, 28) or signature[32] & 0x80:
+        return signature
+    high = signature[32] | (signature[64] - 27) << 7
+    return signature[:32] + bytes([high]) + signature[33:64]
 
 
 @cache

@@ -178,11 +178,11 @@ class Terms:
 
 
 def vault_address(domain: EscrowDomain, order_id: bytes) -> str:
-    """The vault's CREATE2 address (EIP-1014): a proxy of the escrow (ERC-7511), salt `order_id`."""
+    """The vault's CREATE2 address (EIP-1014): a proxy of the escrow, salt `order_id`."""
     code = bytes.fromhex(
-        "602c8060095f395ff3365f5f375f5f365f73"
+        "60288060095f395ff3365f5f37365f365f73"
         + domain.escrow.removeprefix("0x")
-        + "5af43d5f5f3e5f3d91602a57fd5bf3"
+        + "5af45f3691602657fd5bf3"
     )
     return create2_address(domain.escrow, order_id, code)
 

@@ -2,7 +2,7 @@
 pragma solidity 0.8.37;
 
 import {Escrow} from "../../contracts/Escrow.sol";
-import {Order, Role, Signature} from "../../contracts/interfaces/IEscrow.sol";
+import {Order, Role} from "../../contracts/interfaces/IEscrow.sol";
 import {TetherMock} from "../../contracts/mocks/TetherMock.sol";
 
 /// @notice The cheatcodes that these tests use.
@@ -116,7 +116,7 @@ abstract contract Base {
 
     function vaultOf(Order memory order) internal view returns (address) {
         bytes memory code = abi.encodePacked(
-            hex"602c8060095f395ff3365f5f375f5f365f73", address(escrow), hex"5af43d5f5f3e5f3d91602a57fd5bf3"
+            hex"60288060095f395ff3365f5f37365f365f73", address(escrow), hex"5af45f3691602657fd5bf3"
         );
         bytes32 hash = keccak256(abi.encodePacked(hex"ff", address(escrow), orderIdOf(order), keccak256(code)));
         return address(uint160(uint256(hash)));
@@ -164,38 +164,31 @@ abstract contract Base {
     function signatures(Order memory order, uint256 toBuyer, uint256 validUntil, uint256 roles)
         internal
         view
-        returns (Signature[] memory made)
+        returns (bytes memory made)
     {
         return signaturesOver(settlementDigest(orderIdOf(order), toBuyer, validUntil), roles);
     }
 
-    function signaturesOver(bytes32 digest, uint256 roles) internal pure returns (Signature[] memory made) {
-        Signature[] memory all = new Signature[](4);
-        uint256 count;
+    function signaturesOver(bytes32 digest, uint256 roles) internal pure returns (bytes memory made) {
         for (uint256 i; i < 4; ++i) {
-            if (roles & (1 << i) != 0) all[count++] = Signature(Role(i), sign(Role(i), digest));
-        }
-        made = new Signature[](count);
-        for (uint256 i; i < count; ++i) {
-            made[i] = all[i];
+            if (roles & (1 << i) != 0) made = abi.encodePacked(made, one(Role(i), sign(Role(i), digest)));
         }
     }
 
-    function one(Role role, bytes memory data) internal pure returns (Signature[] memory made) {
-        made = new Signature[](1);
-        made[0] = Signature(role, data);
+    function one(Role role, bytes memory data) internal pure returns (bytes memory made) {
+        return abi.encodePacked(uint8(role), uint16(data.length), data);
     }
 
     /// Settles by the signatures of `roles`; nobody sends it.
     function settle(Order memory order, uint256 toBuyer, uint256 roles) internal returns (bytes32) {
-        Signature[] memory signed = signatures(order, toBuyer, FOREVER, roles);
+        bytes memory signed = signatures(order, toBuyer, FOREVER, roles);
         vm.prank(NOBODY);
         return escrow.settle(order, toBuyer, FOREVER, signed);
     }
 
     /// As `settle`, and expects it to fail with `reason`.
     function refuse(Order memory order, uint256 toBuyer, uint256 roles, bytes memory reason) internal {
-        Signature[] memory signed = signatures(order, toBuyer, FOREVER, roles);
+        bytes memory signed = signatures(order, toBuyer, FOREVER, roles);
         vm.expectRevert(reason);
         vm.prank(NOBODY);
         escrow.settle(order, toBuyer, FOREVER, signed);

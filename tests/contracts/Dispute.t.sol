@@ -8,7 +8,7 @@ import {Base} from "./Base.sol";
 contract DisputeTest is Base {
     function disputed(Order memory order, Role by) private {
         vm.expectEmit(address(escrow));
-        emit IEscrow.Disputed(orderIdOf(order), seller, buyer, order, by);
+        emit IEscrow.Disputed(orderIdOf(order), by);
     }
 
     function test_eitherTraderOpens() external {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {IEscrow, Order, Signature, State} from "../../contracts/interfaces/IEscrow.sol";
+import {IEscrow, Order, State} from "../../contracts/interfaces/IEscrow.sol";
 import {Policy} from "../../contracts/libraries/Policy.sol";
 import {Base} from "./Base.sol";
 
@@ -108,7 +108,7 @@ contract PolicyTest is Base {
     }
 
     function attempt(Order memory order, uint256 time, uint256 roles, uint256 toBuyer, bool allowed) private {
-        Signature[] memory signed = signatures(order, toBuyer, FOREVER, roles);
+        bytes memory signed = signatures(order, toBuyer, FOREVER, roles);
         vm.warp(time);
         vm.assertEq(escrow.allows(order, toBuyer, roles), allowed, "allows");
         uint256 before = vm.snapshotState();

@@ -8,7 +8,7 @@ import {Base} from "./Base.sol";
 contract RequestRefundTest is Base {
     function requested(Order memory order) private {
         vm.expectEmit(address(escrow));
-        emit IEscrow.RefundRequested(orderIdOf(order), seller, buyer, order);
+        emit IEscrow.RefundRequested(orderIdOf(order));
     }
 
     function test_sellerRequests() external {

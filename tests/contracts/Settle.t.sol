@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {IEscrow, Order, Signature, State} from "../../contracts/interfaces/IEscrow.sol";
+import {IEscrow, Order, State} from "../../contracts/interfaces/IEscrow.sol";
 import {ReenteringToken} from "../../contracts/mocks/ReenteringToken.sol";
 import {RefusingToken} from "../../contracts/mocks/RefusingToken.sol";
 import {Base} from "./Base.sol";
@@ -35,11 +35,11 @@ contract SettleTest is Base {
 
     function test_releasePaysBuyerAndFee() external {
         Order memory order = fundedOrder();
-        Signature[] memory signed = signatures(order, AMOUNT, FOREVER, RELEASE);
+        bytes memory signed = signatures(order, AMOUNT, FOREVER, RELEASE);
         settledEvent(order, AMOUNT, RELEASE);
         vm.assertEq(escrow.settle(order, AMOUNT, FOREVER, signed), orderIdOf(order));
         assertPaid(AMOUNT - FEE, FEE, 0);
-        vm.assertEq(vaultOf(order).code.length, 44);
+        vm.assertEq(vaultOf(order).code.length, 40);
     }
 
     function test_refundPaysTheSellerAndNoFee() external {
@@ -157,7 +157,7 @@ contract SettleTest is Base {
 
     function test_validUntilIsTheFirstSecondOfExpiry() external {
         Order memory order = fundedOrder();
-        Signature[] memory signed = signatures(order, AMOUNT, START + 60, RELEASE);
+        bytes memory signed = signatures(order, AMOUNT, START + 60, RELEASE);
         vm.warp(START + 60);
         vm.expectRevert(abi.encodeWithSelector(IEscrow.Expired.selector, START + 60, START + 60));
         escrow.settle(order, AMOUNT, START + 60, signed);
@@ -319,7 +319,7 @@ contract SettleTest is Base {
         order.token = address(refusing);
         refusing.mint(vaultOf(order), AMOUNT);
 
-        Signature[] memory signed = signatures(order, 400e6, FOREVER, BOTH);
+        bytes memory signed = signatures(order, 400e6, FOREVER, BOTH);
         vm.expectEmit(address(escrow));
         emit IEscrow.ClaimCreated(orderIdOf(order), owners[who], dues[who]);
         settledEvent(order, 400e6, BOTH);
@@ -350,7 +350,7 @@ contract SettleTest is Base {
         Order memory order = makeOrder();
         order.token = address(reentering);
         reentering.mint(vaultOf(order), AMOUNT);
-        Signature[] memory signed = signatures(order, AMOUNT, FOREVER, RELEASE);
+        bytes memory signed = signatures(order, AMOUNT, FOREVER, RELEASE);
         reentering.setCallback(address(escrow), abi.encodeCall(escrow.sweep, (order, order.token)));
         escrow.settle(order, AMOUNT, FOREVER, signed);
         vm.assertFalse(reentering.called());
