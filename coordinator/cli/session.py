@@ -40,7 +40,7 @@ OrderId = Annotated[
 ]
 MaybeOrderId = Annotated[
     str | None,
-    typer.Argument(metavar="[ORDER]", help="Its id, or 6 or more hex digits it begins with."),
+    typer.Argument(metavar="ORDER", help="Its id, or 6 or more hex digits it begins with."),
 ]
 Offline = Annotated[
     Path | None,
