@@ -1,9 +1,7 @@
 """`otc demo`: five orders to their five ends, on a stack of their own."""
 
 import json
-import signal
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +10,6 @@ from rich.table import Table
 from rich.text import Text
 
 from coordinator.cli.console import note, out
-from coordinator.cli.up import interrupt
 
 if TYPE_CHECKING:
     from coordinator.demo.demo import Balance, Demo
@@ -45,7 +42,6 @@ def demo(
     from coordinator.stack.ports import free_port
     from coordinator.stack.stack import Options, Stack
 
-    signal.signal(signal.SIGTERM, interrupt)
     with tempfile.TemporaryDirectory(prefix="otc-demo-", ignore_cleanup_errors=True) as scratch:
         options = Options(
             data_dir=data_dir or Path(scratch),
@@ -67,13 +63,11 @@ def demo(
 
 def watch(stack: "Stack", played: "Demo") -> "list[Balance]":
     """Play it while the stack is looked after from here."""
-    pool = ThreadPoolExecutor(1)
-    try:
-        playing = pool.submit(played.run)
-        stack.supervise(playing.done)
-        return playing.result()
-    finally:
-        pool.shutdown(wait=False)
+    from coordinator.demo.threads import start
+
+    playing = start(played.run)
+    stack.supervise(playing.done)
+    return playing.result()  # type: ignore[no-any-return]
 
 
 def hush(_event: "Event") -> None:

@@ -1,19 +1,14 @@
 """`otc up`: the whole stack, until Ctrl-C."""
 
 import os
-import signal
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from coordinator.cli.console import note, show
 
 app = typer.Typer()
-
-
-def interrupt(*_: Any) -> None:
-    raise KeyboardInterrupt
 
 
 @app.command()
@@ -59,7 +54,6 @@ def up(
         arbitrator=arbitrator,
         database_url=os.environ.get("DATABASE_URL"),
     )
-    signal.signal(signal.SIGTERM, interrupt)
     with Stack(options, note) as stack:
         ready = stack.start()
         if as_json:

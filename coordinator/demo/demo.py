@@ -1,8 +1,6 @@
 """Running the demo against a stack of its own, and checking every balance to the last unit."""
 
 import time
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -14,6 +12,7 @@ from otc_sdk.terms import Terms
 from web3 import Web3
 
 from coordinator.demo.scenarios import LETTERS, PLAN, UNIT, Scenario
+from coordinator.demo.threads import together
 from coordinator.demo.timeline import Timeline
 from coordinator.demo.trader import POLL_SECONDS, Trader, insist
 from coordinator.stack.local_chain import ask, give_coins
@@ -54,29 +53,21 @@ class Demo:
     def run(self) -> list[Balance]:
         """Play all orders to their ends. Raises OtcError if one does not get there."""
         self.prepare()
-        self.together(lambda s: s.run_first(), self.scenarios)
+        together(lambda s: s.run_first(), self.scenarios)
         self.move_clock_to(max(s.order["pay_by"] for s in self.scenarios), "the pay-by time")
-        self.together(lambda s: s.after_pay_by(), self.scenarios)
+        together(lambda s: s.after_pay_by(), self.scenarios)
         window = self.scenarios[0].order["terms"]["refund_window_seconds"]
         self.move_clock_to(self.chain_time() + window, "the refund window")
-        self.together(lambda s: s.after_refund_window(), self.scenarios)
+        together(lambda s: s.after_refund_window(), self.scenarios)
         self.await_reports()
         return self.balances()
-
-    def together(self, act: Callable[[Any], Any], things: Iterable[Any]) -> list[Any]:
-        """Act on all at once; the first failure is raised at once."""
-        pool = ThreadPoolExecutor()
-        try:
-            return [future.result() for future in [pool.submit(act, thing) for thing in things]]
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
 
     def prepare(self) -> None:
         """New wallets for this run, coins for gas, tokens for the sellers."""
         arbitrator = self.trader("arbitrator", self.stack.accounts.load("arbitrator"))
         wallets: list[LocalAccount] = [Account.create() for _ in range(2 * len(PLAN))]
         names = [f"{who} {letter}" for letter in LETTERS for who in ("merchant", "taker")]
-        traders = self.together(lambda pair: self.trader(*pair), zip(names, wallets, strict=True))
+        traders = together(lambda pair: self.trader(*pair), zip(names, wallets, strict=True))
         for index, (kind, title, side, method, amount, price) in enumerate(PLAN):
             maker, taker = traders[2 * index : 2 * index + 2]
             self.scenarios.append(
@@ -109,7 +100,7 @@ class Demo:
     def supply(self, sellers: list[Trader]) -> None:
         """Tokens for the sellers, from the owner of the local token."""
         owner = Wallet(self.w3, self.stack.sender())
-        self.together(lambda s: owner.transfer(self.ready.token, s.address, START_UNITS), sellers)
+        together(lambda s: owner.transfer(self.ready.token, s.address, START_UNITS), sellers)
 
     def move_clock_to(self, target: int, what: str) -> None:
         """Move the local chain's clock past a deadline, and wait until the coordinator saw it."""

@@ -4,7 +4,6 @@ import fcntl
 import json
 import os
 import secrets
-import signal
 import sys
 import time
 from collections.abc import Callable
@@ -26,6 +25,7 @@ from web3 import Web3
 from coordinator.stack.accounts import Accounts
 from coordinator.stack.child import Child, ChildFailed, stop_all
 from coordinator.stack.database import EmbeddedDatabase
+from coordinator.stack.interrupts import Interrupts
 from coordinator.stack.local_chain import (
     LocalChain,
     deploy_token,
@@ -88,13 +88,14 @@ class Stack:
         self.servers: list[Child] = []
         self.processes: list[Child] = []
         self.lock: IO[str] | None = None
+        self.interrupts = Interrupts()
 
     def __enter__(self) -> "Stack":
+        self.interrupts.listen()
         return self
 
     def __exit__(self, *_: object) -> None:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_IGN)  # impatience would leave something running
+        self.interrupts.ignore()
         stop_all(self.processes)
         stop_all(self.servers)
         if self.lock is not None:
@@ -286,6 +287,7 @@ class Stack:
             try:
                 health = httpx.get(f"{ready.api}/health", trust_env=False, timeout=2).json()
                 if health["block"] > 0:
+                    self.say("everything is up")
                     return
             except (httpx.HTTPError, ValueError, KeyError):
                 pass
@@ -293,7 +295,8 @@ class Stack:
         raise ChildFailed(f"not ready after {READY_SECONDS} s; see {self.options.data_dir}/logs")
 
     def revive(self) -> None:
-        """Restart what has died."""
+        """Restart what has died, unless all is to end."""
+        self.interrupts.check()
         for child in self.children:
             if child.revive():
                 self.say(f"{child.name} had died and was started again; see {child.log}")

@@ -7,8 +7,8 @@ from sqlalchemy import Engine
 
 from coordinator.db.session import transaction
 from coordinator.domain.platform import Platform
-from coordinator.services import orders, settlements
-from coordinator.services.ports import Cosigner, CosignRefused, CosignRequest
+from coordinator.services import disputes, orders, settlements
+from coordinator.services.ports import Cosigner, CosignRefused, CosignRequest, NodeDown
 
 log = structlog.get_logger()
 MAX_PER_STEP = 50
@@ -24,9 +24,16 @@ class Keeper:
         with transaction(self.engine) as session:
             expired = orders.expire_due(session, self.platform, self.now(), MAX_PER_STEP)
         with transaction(self.engine) as session:
+            disputes.watch_due(session, self.platform, self.now(), MAX_PER_STEP)
+        with transaction(self.engine) as session:
+            settlements.advance_due(session, self.platform, self.now(), MAX_PER_STEP)
+        with transaction(self.engine) as session:
             waiting = settlements.waiting_for_cosigner(session, MAX_PER_STEP)
         for settlement_id, request in waiting:
-            self.cosign(settlement_id, request)
+            try:
+                self.cosign(settlement_id, request)
+            except NodeDown as error:  # one settlement's signer must not hold up the others
+                log.warning("cosign waits", settlement=settlement_id, error=str(error))
         return MAX_PER_STEP in (expired, len(waiting))
 
     def cosign(self, settlement_id: int, request: CosignRequest) -> None:

@@ -4,6 +4,7 @@ The signed bytes are committed before they are broadcast; after a crash the same
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import structlog
 from sqlalchemy import Connection, Engine, text
@@ -20,8 +21,13 @@ GAS_MARGIN_PERCENT = 150
 REBROADCAST_AFTER_SECONDS = 5
 REPLACE_AFTER_SECONDS = 60
 MAX_ATTEMPTS = 10
-# A call may be refused only because the node lags behind a block that it needs.
-OBSOLETE_AFTER_SECONDS = 30
+# Every verb takes less than 400,000; more is a party's contract signature burning our coins.
+MAX_GAS = 2_000_000
+# Refusals that cannot pass. The others may: a node that lags, a paused token, a contract signer.
+FINAL_REFUSALS = (
+    "AlreadySettled", "AlreadyDisputed", "Expired", "ExceedsAmount", "InvalidTerms", "TooExpensive",
+)  # fmt: skip
+RETRY_REFUSED_SECONDS = 15
 
 
 class Sender:
@@ -34,9 +40,10 @@ class Sender:
         node: ChainSender,
         final_number: Callable[[], int],
         now: Callable[[], int],
+        escrow: str,
     ) -> None:
         self.engine, self.chain_id, self.node = engine, chain_id, node
-        self.final_number, self.now = final_number, now
+        self.final_number, self.now, self.escrow = final_number, now, escrow
         self.lock: Connection | None = None
 
     def hold_lock(self) -> None:
@@ -68,19 +75,31 @@ class Sender:
         self.hold_lock()
         with transaction(self.engine) as session:
             flying = sending.unfinished(session, self.chain_id, self.node.address)
-            fresh = sending.pending(session, self.chain_id, MAX_INTENTS_PER_STEP)
+            fresh = sending.pending(session, self.chain_id, self.now(), MAX_INTENTS_PER_STEP)
         final = self.final_number()
         for intent, slot in flying:
-            self.follow(intent, slot, final)
+            self.alone(intent, partial(self.follow, intent, slot, final))
         for intent in fresh:
-            self.send(intent)
-        return len(fresh) == MAX_INTENTS_PER_STEP
+            self.alone(intent, partial(self.send, intent))
+        return False
+
+    def alone(self, intent: Intent, act: Callable[[], None]) -> None:
+        """What the node refuses to do for one intent must not hold up the others."""
+        try:
+            act()
+        except NodeDown as error:
+            log.warning("held up", intent=intent.key, order_id=intent.order_id, error=str(error))
 
     def send(self, intent: Intent) -> None:
         """Give a pending intent a nonce and broadcast it."""
         intent_id = intent.id or 0
+        if intent.to != self.escrow:
+            self.drop(intent, f"{intent.to} is not the escrow")
+            return
         try:
             gas = self.node.simulate(intent.to, intent.data) * GAS_MARGIN_PERCENT // 100
+            if gas > MAX_GAS:
+                raise Reverted(f"TooExpensive(gas={gas}, most={MAX_GAS})")
         except Reverted as refusal:
             self.refused(intent, str(refusal))
             return
@@ -92,12 +111,15 @@ class Sender:
         self.broadcast(signed.tx_hash, signed.raw)
 
     def refused(self, intent: Intent, reason: str) -> None:
-        """Give the chain a while to come round, then drop the intent."""
-        if (
-            self.now() - intent.created_at < OBSOLETE_AFTER_SECONDS
-            and "AlreadySettled" not in reason
-        ):
+        """Drop what can never succeed; look at the rest again later."""
+        if reason.startswith(FINAL_REFUSALS):
+            self.drop(intent, reason)
             return
+        with transaction(self.engine) as session:
+            until = self.now() + RETRY_REFUSED_SECONDS
+            sending.postpone(session, intent.id or 0, reason, until)
+
+    def drop(self, intent: Intent, reason: str) -> None:
         log.warning("obsolete", intent=intent.key, order_id=intent.order_id, reason=reason)
         with transaction(self.engine) as session:
             sending.obsolete(session, intent.id or 0, reason, self.now())
@@ -123,6 +145,10 @@ class Sender:
         if intent.status == "mined":
             with transaction(self.engine) as session:
                 sending.vanished(session, intent_id)
+        if self.node.transaction_count(final) > slot.nonce:
+            with transaction(self.engine) as session:
+                sending.nonce_lost(session, intent_id, self.now())
+            return
         newest = attempts[0]
         now = self.now()
         if now - newest.signed_at >= REPLACE_AFTER_SECONDS and len(attempts) < MAX_ATTEMPTS:

@@ -69,6 +69,8 @@ class Watcher:
             header = self.node.header(number)
             if header is not None and header.hash == expected:
                 break
+            if number <= cursor.final_number and header is None:
+                raise NodeDown(f"the node has not come to the final block {number} yet")
             if number <= cursor.final_number:
                 self.halt(f"block {number} was final as {expected} and is not there any more")
             number -= 1
