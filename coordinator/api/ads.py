@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from coordinator.api.context import Caller, Here
-from coordinator.api.fields import Fiat, Units
+from coordinator.api.fields import Fiat, Price, RowId, Text, Units, Whole
 from coordinator.db.ads import Ad
 from coordinator.db.session import transaction
 from coordinator.domain.ads import Offer, Side
@@ -21,13 +21,13 @@ class AdIn(BaseModel):
 
     side: Side
     fiat: Fiat
-    price: Decimal = Field(description="Fiat per whole token", examples=["0.93"])
+    price: Price = Field(description="Fiat per whole token")
     available_units: Units
     min_fiat_minor: Units
     max_fiat_minor: Units
-    payment_methods: list[str] = Field(examples=[["sepa"]], max_length=20)
-    pay_by_seconds: int = Field(description="How long the buyer has to pay", examples=[900])
-    instructions: str = Field(default="", max_length=2000)
+    payment_methods: list[Text] = Field(examples=[["sepa"]], max_length=20)
+    pay_by_seconds: Whole = Field(description="How long the buyer has to pay", examples=[900])
+    instructions: Text = Field(default="", max_length=2000)
 
 
 class AdOut(BaseModel):
@@ -75,7 +75,7 @@ def list_ads(
     here: Here,
     side: Annotated[Side, Query(description="The makers' side")],
     fiat: Fiat,
-    payment_method: str | None = None,
+    payment_method: Text | None = None,
     limit: Annotated[int, Query(ge=1, le=ads.MAX_LISTED)] = 50,
 ) -> list[AdOut]:
     """Open ads, best price for the taker first, then the oldest."""
@@ -84,7 +84,7 @@ def list_ads(
 
 
 @router.post("/{ad_id}/close")
-def close_ad(here: Here, caller: Caller, ad_id: int) -> AdOut:
+def close_ad(here: Here, caller: Caller, ad_id: RowId) -> AdOut:
     """Close an ad of one's own; its open orders go on."""
     with transaction(here.engine) as session:
         return out(ads.close(session, ad_id, caller))

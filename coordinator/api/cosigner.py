@@ -8,7 +8,7 @@ from fastapi import FastAPI, Header
 from pydantic import BaseModel, Field
 
 from coordinator.api import errors
-from coordinator.api.fields import Signature, Units
+from coordinator.api.fields import Signature, Units, Whole
 from coordinator.domain.errors import Unauthorized
 from coordinator.services.ports import CosignRequest
 
@@ -16,7 +16,7 @@ from coordinator.services.ports import CosignRequest
 class CosignIn(BaseModel):
     terms: dict[str, Any]
     to_buyer_units: Units
-    valid_until: int = Field(ge=0, le=2**53)
+    valid_until: Whole = Field(ge=0, le=2**53)
     signature: Signature
 
 

@@ -1,9 +1,12 @@
 """Refusals as HTTP: {code, message} with the status of their kind."""
 
+from http import HTTPStatus
+
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from sqlalchemy.exc import InterfaceError, OperationalError
+from starlette.exceptions import HTTPException
 
 from coordinator.domain import errors
 from coordinator.services.ports import NodeDown
@@ -37,6 +40,14 @@ def on_malformed(_: Request, error: Exception) -> JSONResponse:
     return refusal(422, "malformed", f"{place or 'body'}: {fault['msg']}")
 
 
+def on_http(_: Request, error: Exception) -> JSONResponse:
+    """What the framework refuses by itself: unknown paths and methods, unreadable bodies."""
+    if not isinstance(error, HTTPException):
+        raise error
+    code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_")
+    return refusal(error.status_code, code, str(error.detail))
+
+
 def on_outage(_: Request, error: Exception) -> JSONResponse:
     what = "the chain's node" if isinstance(error, NodeDown) else "the database"
     return refusal(UNAVAILABLE, "unavailable", f"{what} does not answer; try again")
@@ -45,5 +56,6 @@ def on_outage(_: Request, error: Exception) -> JSONResponse:
 def install(app: FastAPI) -> None:
     app.add_exception_handler(errors.Refused, on_refused)
     app.add_exception_handler(RequestValidationError, on_malformed)
+    app.add_exception_handler(HTTPException, on_http)
     for outage in (OperationalError, InterfaceError, NodeDown):
         app.add_exception_handler(outage, on_outage)

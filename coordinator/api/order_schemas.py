@@ -1,11 +1,11 @@
 """What the orders' routes take and give."""
 
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from coordinator.api.fields import Fiat, Signature, Units
+from coordinator.api.fields import Fiat, Price, RowId, Signature, Text, Units, Whole
 from coordinator.domain.ads import Side
 from coordinator.domain.escrows import Condition
 
@@ -15,11 +15,11 @@ class OrderIn(BaseModel):
 
     side: Side
     fiat: Fiat
-    payment_method: str = Field(max_length=40, examples=["sepa"])
+    payment_method: Text = Field(max_length=40, examples=["sepa"])
     amount_units: Units | None = None
     fiat_amount_minor: Units | None = None
-    worst_price: Decimal | None = None
-    ad_id: int | None = None
+    worst_price: Price | None = None
+    ad_id: Annotated[RowId, Field(strict=True)] | None = None
 
 
 class TermsSignatureIn(BaseModel):
@@ -31,7 +31,7 @@ class TermsSignatureIn(BaseModel):
 class PaidIn(BaseModel):
     """`dispute_signature` is the buyer's of Dispute(orderId), kept for the watchtower."""
 
-    reference: str = Field(min_length=1, max_length=200)
+    reference: Text = Field(min_length=1, max_length=200)
     dispute_signature: Signature
 
 
@@ -39,7 +39,7 @@ class SettlementIn(BaseModel):
     """A signature of Settlement(orderId, toBuyer, validUntil) by one of the order's roles."""
 
     to_buyer_units: Units
-    valid_until: int = Field(ge=0, le=2**53)
+    valid_until: Whole = Field(ge=0, le=2**53)
     signature: Signature
 
 
@@ -47,7 +47,7 @@ class DisputeIn(BaseModel):
     """A trader's signature of Dispute(orderId)."""
 
     signature: Signature
-    reason: str = Field(min_length=1, max_length=500)
+    reason: Text = Field(min_length=1, max_length=500)
 
 
 class EscrowOut(BaseModel):

@@ -2,7 +2,8 @@
 
 from decimal import Decimal
 
-from sqlalchemy import ARRAY, CheckConstraint, Column, Index, Numeric, String
+from sqlalchemy import CheckConstraint, Column, Index, Numeric, String
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field, SQLModel
 
 from coordinator.db.columns import seconds, units

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from coordinator.domain.ads import Offer, Side
 from coordinator.domain.errors import Invalid
-from coordinator.domain.money import fiat_minor, units_for_fiat
+from coordinator.domain.money import fiat_minor, require_price, units_for_fiat
 
 T = TypeVar("T")
 
@@ -29,12 +29,14 @@ class Want:
 
 
 def require_want(want: Want) -> None:
-    """Raise Invalid unless exactly one positive amount is given."""
+    """Raise Invalid unless exactly one positive amount is given, and the price is one."""
     amounts = [a for a in (want.amount_units, want.fiat_amount_minor) if a is not None]
     if len(amounts) != 1 or amounts[0] <= 0:
         raise Invalid(
             "amount_out_of_range", "give either amount_units or fiat_amount_minor, above 0"
         )
+    if want.worst_price is not None:
+        require_price(want.worst_price)
 
 
 def amount_units(want: Want, offer: Offer, decimals: int) -> int:

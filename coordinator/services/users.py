@@ -3,6 +3,8 @@
 import hashlib
 import secrets
 
+from eth_keys.exceptions import BadSignature
+from eth_utils.exceptions import ValidationError
 from sqlmodel import Session, col, delete, select
 
 from coordinator.db.users import Nonce, SignIn, User
@@ -12,6 +14,8 @@ NONCE_SECONDS = 300
 SIGN_IN_SECONDS = 7 * 86_400
 MAX_MESSAGE_CHARS = 4000
 TOKEN_BYTES = 32
+# What the libraries below siwe raise for a malformed signature, beside ValueError.
+MALFORMED = (BadSignature, ValidationError)
 
 
 def issue_nonce(session: Session, now: int) -> str:
@@ -45,7 +49,7 @@ def sign_in(
         raise Unauthorized("unknown_nonce", "the nonce is unknown, used or expired")
     try:
         parsed.verify(signature, domain=domain, nonce=nonce.nonce)
-    except (VerificationError, ValueError) as error:
+    except (VerificationError, ValueError, *MALFORMED) as error:
         name = type(error).__name__
         raise Unauthorized("bad_signature", f"the message does not hold: {name}") from error
     session.delete(nonce)

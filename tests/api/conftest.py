@@ -1,0 +1,76 @@
+"""The API, served on a loopback port, with a coordinator's books behind it."""
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import httpx
+import pytest
+import uvicorn
+from eth_account.signers.local import LocalAccount
+from fastapi import FastAPI
+from otc_sdk.client import Client
+
+from coordinator.api.app import create_app
+from coordinator.api.context import Context
+from tests.world import World
+
+START_SECONDS = 20
+Sign = Callable[[LocalAccount], Client]
+
+
+@contextmanager
+def served(app: FastAPI, listener: socket.socket) -> Iterator[None]:
+    """The app answers at the socket."""
+    server = uvicorn.Server(uvicorn.Config(app, log_level="error", ws="none", lifespan="off"))
+    thread = threading.Thread(target=server.run, args=([listener],))
+    thread.start()
+    deadline = time.monotonic() + START_SECONDS
+    while not server.started and thread.is_alive() and time.monotonic() < deadline:
+        time.sleep(0.005)
+    try:
+        assert server.started
+        yield
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.fixture
+def api(world: World) -> Iterator[str]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        domain = f"127.0.0.1:{listener.getsockname()[1]}"
+        context = Context(
+            engine=world.engine,
+            platform=world.platform,
+            verify_1271=world.chain.verify_1271,
+            now=lambda: world.now,
+            public_domain=domain,
+        )
+        with served(create_app(context), listener):
+            yield f"http://{domain}"
+
+
+@pytest.fixture
+def http(api: str) -> Iterator[httpx.Client]:
+    """Nobody in particular."""
+    with httpx.Client(base_url=api, trust_env=False) as client:
+        yield client
+
+
+@pytest.fixture
+def client(api: str) -> Iterator[Sign]:
+    """`client(account)` is that account's client, signed in; the same at every call."""
+    made: dict[str, Client] = {}
+
+    def sign_in(account: LocalAccount) -> Client:
+        if account.address not in made:
+            made[account.address] = Client(api, account)
+            made[account.address].sign_in()
+        return made[account.address]
+
+    yield sign_in
+    for one in made.values():
+        one.http.close()
