@@ -142,7 +142,7 @@ def test_the_page_of_the_api(http: httpx.Client) -> None:
 # Who may not
 
 
-OF_ORDERS = {
+OF_ORDERS: dict[str, dict[str, Any] | None] = {
     "/orders/{id}": None,
     "/orders/{id}/log": None,
     "/orders/{id}/terms-signature": {"signature": SIGNATURE},
