@@ -176,6 +176,7 @@ def run_sender(settings: Settings, stop: threading.Event) -> None:
         account,
         lambda: node.final_head().number,
         wall_clock,
+        to_checksum_address(settings.escrow),
     )
     loop.run("sender", sender.step, settings.poll_seconds, stop)
 

@@ -5,7 +5,7 @@ import httpx
 from coordinator.services.ports import CosignRefused, CosignRequest, NodeDown
 
 TIMEOUT_SECONDS = 20
-# The statuses of a policy's refusal; others are faults that may pass.
+# The statuses of a policy's refusal; others, 429 (later) among them, may pass.
 REFUSALS = (403, 409, 422)
 
 

@@ -17,6 +17,7 @@ STATUSES: dict[type[errors.Refused], int] = {
     errors.Forbidden: 403,
     errors.NotFound: 404,
     errors.Conflict: 409,
+    errors.Later: 429,
 }
 UNAVAILABLE = 503
 

@@ -22,6 +22,8 @@ class Intent(SQLModel, table=True):
     status: str = Field(max_length=12, index=True)
     reason: str | None = Field(default=None, max_length=500)
     created_at: int = Field(sa_column=seconds())
+    # Not looked at before this second: one that the chain refuses must not hold up the others.
+    try_after: int = Field(default=0, sa_column=seconds(server_default="0"))
 
 
 class Slot(SQLModel, table=True):

@@ -8,7 +8,7 @@ from coordinator.domain.errors import Invalid
 from coordinator.domain.money import MAX_UNITS, require_price
 
 MAX_PAYMENT_METHODS = 10
-MIN_PAY_BY_SECONDS = 5
+MIN_PAY_BY_SECONDS = 60
 MAX_PAY_BY_SECONDS = 86_400
 MAX_OPEN_ADS_PER_MERCHANT = 50
 

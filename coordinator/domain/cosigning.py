@@ -3,7 +3,7 @@
 from otc_sdk.roles import Role
 from otc_sdk.terms import Terms
 
-from coordinator.domain.errors import Forbidden
+from coordinator.domain.errors import Forbidden, Later
 
 # A signature that lives longer would bind the coordinator to a world that has moved on.
 MAX_VALIDITY_SECONDS = 30 * 86_400
@@ -28,9 +28,9 @@ def require_validity(valid_until: int, now: int) -> None:
 
 
 def require_within_cap(signed_units: int, amount_units: int, cap_units: int) -> None:
-    """Raise Forbidden if this amount would pass the cap of a day."""
+    """Raise Later if this amount would pass the cap of a day."""
     if signed_units + amount_units > cap_units:
-        raise Forbidden(
+        raise Later(
             "cosign_daily_cap",
             f"{signed_units} units were co-signed today; {amount_units} more pass the cap of "
             f"{cap_units}",

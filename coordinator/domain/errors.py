@@ -30,5 +30,9 @@ class Conflict(Refused):
     """The thing is not in a state that allows this."""
 
 
+class Later(Refused):
+    """Not now: the same request may be granted at another time."""
+
+
 class InvariantBroken(Exception):
     """The books do not balance or a log is not whole. Never expected; stops the worker."""

@@ -26,6 +26,9 @@ class Event(StrEnum):
     PAID = "paid"
     RELEASE_AGREED = "release_agreed"
     REFUND_AGREED = "refund_agreed"
+    UNSETTLED = "unsettled"
+    UNSETTLED_PAID = "unsettled_paid"
+    UNSETTLED_DISPUTED = "unsettled_disputed"
     DISPUTED = "disputed"
     PAID_OUT = "paid_out"
     REFUNDED = "refunded"
@@ -60,6 +63,7 @@ CHAIN = frozenset({Actor.CHAIN})
 
 # Orders whose vault may hold tokens: the chain may end or dispute any of them, whoever sent it.
 FUNDED = (S.AWAITING_PAYMENT, S.PAID, S.AWAITING_RELEASE, S.AWAITING_REFUND, S.DISPUTED)
+IN_FLIGHT = (S.AWAITING_RELEASE, S.AWAITING_REFUND)
 ENDED = frozenset({S.COMPLETED, S.CANCELLED, S.EXPIRED})
 
 TRANSITIONS: dict[tuple[OrderStatus, Event], Transition] = {
@@ -70,8 +74,12 @@ TRANSITIONS: dict[tuple[OrderStatus, Event], Transition] = {
     (S.AWAITING_PAYMENT, E.PAID): Transition(S.PAID, BUYER, "pay_by"),
     **{
         (status, E.RELEASE_AGREED): Transition(S.AWAITING_RELEASE, SIGNERS, None, "settle")
-        for status in FUNDED
+        for status in (S.EXPIRED, S.CANCELLED, *FUNDED)
     },
+    # A settlement that the chain refused for good: the order is again where it was.
+    **{(s, E.UNSETTLED): Transition(S.AWAITING_PAYMENT, COORDINATOR) for s in IN_FLIGHT},
+    **{(s, E.UNSETTLED_PAID): Transition(S.PAID, COORDINATOR) for s in IN_FLIGHT},
+    **{(s, E.UNSETTLED_DISPUTED): Transition(S.DISPUTED, COORDINATOR) for s in IN_FLIGHT},
     **{
         (status, E.REFUND_AGREED): Transition(S.AWAITING_REFUND, SIGNERS, None, "settle")
         for status in (S.PENDING, S.EXPIRED, S.CANCELLED, *FUNDED)

@@ -37,6 +37,8 @@ def offer_of(ad: Ad) -> Offer:
 def post(session: Session, platform: Platform, offer: Offer, instructions: str, now: int) -> Ad:
     """Open an ad. Raises Invalid or Conflict; see domain.ads.require_offer."""
     require_offer(offer, platform.payment_methods)
+    if offer.maker in (platform.coordinator, platform.arbitrator):
+        raise Forbidden("not_a_trader", "the coordinator and the arbitrator do not trade")
     opened = session.exec(
         select(func.count()).where(Ad.maker == offer.maker, Ad.status == AdStatus.OPEN)
     ).one()

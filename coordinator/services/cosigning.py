@@ -13,7 +13,7 @@ from sqlmodel import Session, col, func, select
 from coordinator.db.session import transaction
 from coordinator.db.settlements import Cosignature
 from coordinator.domain.cosigning import giving_role, require_validity, require_within_cap
-from coordinator.domain.errors import Forbidden, Invalid, Refused
+from coordinator.domain.errors import Forbidden, Invalid, Later, Refused
 from coordinator.services.ports import ChainReader, CosignRequest
 
 DAY_SECONDS = 86_400
@@ -41,14 +41,18 @@ class CosignPolicy:
 def cosign(
     engine: Engine, policy: CosignPolicy, node: ChainReader, key: Key, request: CosignRequest
 ) -> str:
-    """Sign, or raise Refused with the reason. Both are written down; a repeat costs nothing."""
+    """Sign, or raise Refused with the reason. Both are written down; a repeat costs nothing.
+
+    Later is no decision: it is not written down, and asking again is right.
+    """
     terms = parse(request)
     order_id = terms.order_id(policy.domain)
     row = Cosignature(
         order_id="0x" + order_id.hex(),
         to_buyer_units=request.to_buyer_units,
         valid_until=request.valid_until,
-        amount_units=terms.amount_units,
+        # A refund goes back to where it came from: nothing that a cap would guard.
+        amount_units=terms.amount_units if request.to_buyer_units else 0,
         at=node.head().time,
     )
     with transaction(engine) as session:
@@ -82,6 +86,8 @@ def refusal_of(
 ) -> Refused | None:
     try:
         require_allowed(session, policy, node, key, terms, request, now)
+    except Later:
+        raise
     except Refused as refusal:
         return refusal
     return None
@@ -131,8 +137,9 @@ def require_allowed(
         ) from error
     needed = terms.amount_units if request.to_buyer_units else 1
     require_chain(policy, node, terms, order_id, needed)
-    others = signed_today(session, "0x" + order_id.hex(), now)
-    require_within_cap(others, terms.amount_units, policy.cap_units)
+    if request.to_buyer_units:
+        others = signed_today(session, "0x" + order_id.hex(), now)
+        require_within_cap(others, terms.amount_units, policy.cap_units)
 
 
 def require_terms(policy: CosignPolicy, key: Key, terms: Terms) -> None:
@@ -155,14 +162,14 @@ def require_terms(policy: CosignPolicy, key: Key, terms: Terms) -> None:
 def require_chain(
     policy: CosignPolicy, node: ChainReader, terms: Terms, order_id: bytes, needed_units: int
 ) -> None:
-    """Raise Forbidden unless the vault is unsettled and holds this much in a final block."""
+    """Raise Forbidden for a settled vault, Later unless it holds this much in a final block."""
     vault = vault_address(policy.domain, order_id)
     if node.has_code(vault):
         raise Forbidden("cosign_settled", f"the order's vault {vault} is settled already")
     final = node.final_head()
     balance = node.token_balance(terms.token, vault, final.number)
     if balance < needed_units:
-        raise Forbidden(
+        raise Later(
             "cosign_unfunded",
             f"the vault held {balance} of {needed_units} units in block {final.number}",
         )

@@ -4,7 +4,7 @@ from otc_sdk import calls, messages
 from otc_sdk.messages import Verify1271
 from otc_sdk.roles import Role
 from otc_sdk.terms import Terms
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 
 from coordinator.db.escrows import Escrow
 from coordinator.db.orders import Order
@@ -15,6 +15,7 @@ from coordinator.services import intents
 from coordinator.services.order_log import append
 from coordinator.services.orders import (
     ACTORS,
+    find,
     keep_signature,
     kept_signature,
     lock,
@@ -34,15 +35,16 @@ def open_dispute(
     verify_1271: Verify1271,
 ) -> Order:
     """Bring a trader's signed dispute on chain. Raises Conflict if the vault is not funded."""
-    order = lock(session, order_id)
+    order = find(session, order_id)
     role = require_trader(order, address)
+    message = messages.dispute(platform.domain, bytes.fromhex(order.id[2:]))
+    require_signature(address, message, signature, verify_1271)
+    order = lock(session, order_id)
     escrow = session.get_one(Escrow, order.id)
     if escrow.disputed_at:
         raise Conflict("disputed", "the order is disputed already")
     if escrow.settled_tx or escrow.seen_units < order.amount_units:
         raise Conflict("not_funded", "only an order whose vault holds the amount is disputed")
-    message = messages.dispute(platform.domain, bytes.fromhex(order.id[2:]))
-    require_signature(address, message, signature, verify_1271)
     keep_signature(session, order.id, "Dispute", role, signature)
     bring(session, platform, order, role, signature, ACTORS[role], reason, now)
     return order
@@ -72,3 +74,16 @@ def watch(session: Session, platform: Platform, order: Order, escrow: Escrow, no
     if signature is not None:
         reason = "the seller asked for a refund of an order that the buyer paid"
         bring(session, platform, order, Role.BUYER, signature, Actor.COORDINATOR, reason, now)
+
+
+def watch_due(session: Session, platform: Platform, now: int, limit: int) -> None:
+    """Look again at every refund request that no dispute has met: one may have been dropped."""
+    rows = session.exec(
+        select(Escrow.order_id)
+        .where(Escrow.refund_requested_at > 0, Escrow.disputed_at == 0, Escrow.settled_tx == "")
+        .order_by(col(Escrow.order_id))
+        .limit(limit)
+    ).all()
+    for order_id in rows:
+        order = lock(session, order_id)
+        watch(session, platform, order, session.get_one(Escrow, order_id), now)

@@ -11,7 +11,7 @@ from coordinator.db.orders import Order, OrderLogEntry
 from coordinator.domain.escrows import ChainEvent, EscrowView, fold
 from coordinator.domain.orders import ENDED, Actor, Event, OrderStatus
 from coordinator.domain.platform import Platform
-from coordinator.services import disputes
+from coordinator.services import clock, disputes
 from coordinator.services.order_log import record
 from coordinator.services.orders import begin_payment, lock
 
@@ -44,7 +44,8 @@ def refresh(
     write(escrow, seen, final)
     session.flush()
     disputes.watch(session, platform, order, escrow, now)
-    begin_payment(session, order, escrow, now)
+    time = max(now, clock.chain_now(session, platform.domain.chain_id))
+    begin_payment(session, order, escrow, now, time)
     if newly_disputed and OrderStatus(order.status) is not OrderStatus.COMPLETED:
         record(session, order, Event.DISPUTED, Actor.CHAIN, "a dispute is open on chain", now)
     end(session, order, final, now)

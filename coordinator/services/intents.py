@@ -1,10 +1,13 @@
 """Writing down a transaction to be sent. Nothing is sent here."""
 
-from sqlalchemy.dialects.postgresql import insert
-from sqlmodel import Session, col
+from sqlmodel import Session, col, or_, select
 
 from coordinator.db.intents import Intent
+from coordinator.domain.errors import Conflict
 from coordinator.domain.platform import Platform
+
+# How often one call may be intended anew after the chain refused or reverted it.
+MAX_REPEATS = 50
 
 
 def enqueue(
@@ -12,25 +15,25 @@ def enqueue(
 ) -> bool:
     """Intend a call of the escrow, once per key; False if it is intended already.
 
-    An obsolete intent never got a nonce: the chain refused it then, and it may be wanted again.
+    One that was dropped or reverted makes room for the next, with key `key#2` and so on. The
+    caller holds the order's lock. Raises Conflict after MAX_REPEATS.
     """
-    values = {
-        "key": key,
-        "chain_id": platform.domain.chain_id,
-        "order_id": order_id,
-        "to": platform.domain.escrow,
-        "data": "0x" + data.hex(),
-        "status": "pending",
-        "created_at": now,
-    }
-    statement = (
-        insert(Intent)
-        .values(**values)
-        .on_conflict_do_update(
-            index_elements=["key"],
-            set_={"status": "pending", "reason": None, "created_at": now},
-            where=col(Intent.status) == "obsolete",
+    mine = or_(col(Intent.key) == key, col(Intent.key).startswith(f"{key}#", autoescape=True))
+    before = session.exec(select(Intent).where(mine)).all()
+    if any(i.status != "obsolete" and i.reason != "reverted" for i in before):
+        return False
+    if len(before) >= MAX_REPEATS:
+        raise Conflict("refused_too_often", f"the chain refused {key} {MAX_REPEATS} times")
+    session.add(
+        Intent(
+            key=f"{key}#{len(before) + 1}" if before else key,
+            chain_id=platform.domain.chain_id,
+            order_id=order_id,
+            to=platform.domain.escrow,
+            data="0x" + data.hex(),
+            status="pending",
+            created_at=now,
         )
-        .returning(col(Intent.id))
     )
-    return session.connection().execute(statement).first() is not None
+    session.flush()
+    return True

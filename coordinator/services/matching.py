@@ -1,6 +1,6 @@
 """Taking an ad: the best one, or one by its number. The row is locked, so it is never oversold."""
 
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from coordinator.db.ads import Ad
 from coordinator.domain.ads import AdStatus
@@ -19,7 +19,14 @@ def take(session: Session, want: Want, ad_id: int | None, decimals: int) -> tupl
     if ad_id is not None:
         return reserve(session, want, ad_id, decimals)
     for _ in range(MAX_TRIES):
-        query = by_priority(want.side.opposite, want.fiat, want.worst_price).limit(MAX_CANDIDATES)
+        query = (
+            by_priority(want.side.opposite, want.fiat, want.worst_price)
+            .where(
+                col(Ad.payment_methods).contains([want.payment_method]),
+                col(Ad.available_units) >= max(want.amount_units or 1, 1),
+            )
+            .limit(MAX_CANDIDATES)
+        )
         ads = session.exec(query).all()
         found = best(want, ((ad.id, offer_of(ad)) for ad in ads), decimals)
         if found is None:

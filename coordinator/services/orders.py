@@ -25,6 +25,8 @@ from coordinator.services.users import ensure_user
 
 MAX_OPEN_ORDERS_PER_TRADER = 100
 MAX_LISTED = 200
+# With less time left nobody is told to pay.
+MIN_PAY_SECONDS = 30
 SALT_BITS = 64
 ACTORS = {
     Role.SELLER: Actor.SELLER,
@@ -37,6 +39,7 @@ ACTORS = {
 def place(session: Session, platform: Platform, want: Want, ad_id: int | None, now: int) -> Order:
     """Match a taker and propose the terms. Raises Invalid, NotFound or Conflict."""
     require_want(want)
+    require_no_judge(platform, want.taker)
     ensure_user(session, want.taker, now)
     require_room(session, want.taker)
     ad, units = matching.take(session, want, ad_id, platform.token_decimals)
@@ -100,6 +103,12 @@ def propose(platform: Platform, want: Want, ad: Ad, units: int, start: int) -> T
     return terms
 
 
+def require_no_judge(platform: Platform, trader: str) -> None:
+    """Raise Forbidden: who co-signs or rules does not trade."""
+    if trader in (platform.coordinator, platform.arbitrator):
+        raise Forbidden("not_a_trader", "the coordinator and the arbitrator do not trade")
+
+
 def require_room(session: Session, trader: str) -> None:
     query = (
         select(Order.id)
@@ -115,8 +124,20 @@ def require_room(session: Session, trader: str) -> None:
         )
 
 
+def find(session: Session, order_id: str) -> Order:
+    """The order as it is. Raises NotFound."""
+    order = session.get(Order, order_id)
+    if order is None:
+        raise NotFound("no_such_order", f"there is no order {order_id}")
+    return order
+
+
 def lock(session: Session, order_id: str) -> Order:
-    """The order, locked until the transaction ends. Raises NotFound."""
+    """The order, locked until the transaction ends. Raises NotFound.
+
+    Signatures are checked before: asking a contract (ERC-1271) may take long, and the watcher waits
+    for the lock.
+    """
     order = session.exec(
         select(Order)
         .where(Order.id == order_id)
@@ -163,15 +184,17 @@ def sign_terms(
     verify_1271: Verify1271,
 ) -> Order:
     """Keep a trader's signature of the terms. Signing twice changes nothing."""
-    order = lock(session, order_id)
+    order = find(session, order_id)
     role = require_trader(order, address)
     message = Terms.from_dict(order.terms).signable(platform.domain)
     require_signature(address, message, signature, verify_1271)
+    order = lock(session, order_id)
     if session.get(OrderSignature, (order.id, "Order", int(role))) is not None:
         return order
     record(session, order, Event.TERMS_SIGNED, ACTORS[role], "signed the terms", now)
     keep_signature(session, order.id, "Order", role, signature)
-    begin_payment(session, order, session.get_one(Escrow, order.id), now)
+    time = max(now, clock.chain_now(session, platform.domain.chain_id))
+    begin_payment(session, order, session.get_one(Escrow, order.id), now, time)
     return order
 
 
@@ -198,13 +221,19 @@ def both_signed(session: Session, order_id: str) -> bool:
     )
 
 
-def begin_payment(session: Session, order: Order, escrow: Escrow, now: int) -> None:
-    """The deposit is final and in time, and both traders signed: the buyer may pay."""
+def begin_payment(session: Session, order: Order, escrow: Escrow, now: int, time: int) -> None:
+    """The deposit is final and in time, and both traders signed: the buyer may pay.
+
+    `time` is the later of the wall's and the chain's: with less than MIN_PAY_SECONDS left, nobody
+    is told to pay, and the order expires.
+    """
     in_time = 0 < escrow.final_funded_at < order.fund_by
     covered = escrow.final_units >= order.amount_units
     if order.status != OrderStatus.PENDING or not (in_time and covered):
         return
     if escrow.refund_requested_at or escrow.settled_tx or not both_signed(session, order.id):
+        return
+    if time + MIN_PAY_SECONDS > order.pay_by:
         return
     data = {"units": str(escrow.final_units)}
     reason = "the deposit is final"
@@ -233,17 +262,23 @@ def mark_paid(
     verify_1271: Verify1271,
 ) -> Order:
     """The buyer says the fiat is sent, and signs a dispute ahead for the watchtower to keep."""
-    order = lock(session, order_id)
+    order = find(session, order_id)
     role = require_trader(order, address)
     if role is not Role.BUYER:
         raise Forbidden("not_the_buyer", "only the buyer says that they paid")
+    message = messages.dispute(platform.domain, bytes.fromhex(order.id[2:]))
+    require_signature(address, message, dispute_signature, verify_1271)
+    order = lock(session, order_id)
     chain_time = clock.chain_now(session, platform.domain.chain_id)
     if order.status == OrderStatus.AWAITING_PAYMENT and chain_time >= order.pay_by:
         raise Conflict("too_late", f"the pay-by time {order.pay_by} has passed")
-    message = messages.dispute(platform.domain, bytes.fromhex(order.id[2:]))
-    require_signature(address, message, dispute_signature, verify_1271)
-    record(session, order, Event.PAID, Actor.BUYER, "says the fiat is sent", now,
-           {"reference": reference})  # fmt: skip
+    reason, data = "says the fiat is sent", {"reference": reference}
+    if order.status == OrderStatus.AWAITING_RELEASE and order.paid_at is None:
+        # The announced release may still fail: the watchtower gets its signature all the same.
+        append(session, order.id, Event.PAID, Actor.BUYER, order.status, order.status, reason, now,
+               data)  # fmt: skip
+    else:
+        record(session, order, Event.PAID, Actor.BUYER, reason, now, data)
     keep_signature(session, order.id, "Dispute", Role.BUYER, dispute_signature)
     order.payment_reference = reference
     order.paid_at = now
@@ -279,8 +314,6 @@ def listed(session: Session, address: str, limit: int) -> list[Order]:
 
 def shown(session: Session, order_id: str, address: str) -> Order:
     """One order, for a party of it. Raises NotFound, Forbidden."""
-    order = session.get(Order, order_id)
-    if order is None:
-        raise NotFound("no_such_order", f"there is no order {order_id}")
+    order = find(session, order_id)
     role_in(order, address)
     return order

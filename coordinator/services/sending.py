@@ -3,15 +3,26 @@
 from sqlmodel import Session, col, func, select
 
 from coordinator.db.intents import Attempt, Intent, Slot
+from coordinator.db.orders import Order
+from coordinator.services import settlements
 from coordinator.services.order_log import append
 from coordinator.services.orders import lock
 from coordinator.services.ports import Receipt, SignedTransaction
 
 
-def pending(session: Session, chain_id: int, limit: int) -> list[Intent]:
-    """Intents without a nonce, oldest first."""
-    query = select(Intent).where(Intent.chain_id == chain_id, Intent.status == "pending")
-    return list(session.exec(query.order_by(col(Intent.id)).limit(limit)).all())
+def pending(session: Session, chain_id: int, now: int, limit: int) -> list[Intent]:
+    """Intents without a nonce whose time has come: disputes defend somebody, so they go first."""
+    query = select(Intent).where(
+        Intent.chain_id == chain_id, Intent.status == "pending", Intent.try_after <= now
+    )
+    disputes_first = col(Intent.key).startswith("dispute:").desc()
+    return list(session.exec(query.order_by(disputes_first, col(Intent.id)).limit(limit)).all())
+
+
+def postpone(session: Session, intent_id: int, reason: str, until: int) -> None:
+    """The chain refuses the call for now: keep why, and look again at `until`."""
+    intent = session.get_one(Intent, intent_id, with_for_update=True)
+    intent.reason, intent.try_after = reason[:500], until
 
 
 def unfinished(session: Session, chain_id: int, sender: str) -> list[tuple[Intent, Slot]]:
@@ -48,7 +59,7 @@ def take_slot(
     """Tie a pending intent to a nonce, with the signed bytes. Committed before broadcast."""
     intent = session.get_one(Intent, intent_id, with_for_update=True)
     session.add(Slot(intent_id=intent_id, chain_id=intent.chain_id, sender=sender, nonce=nonce))
-    intent.status = "sent"
+    intent.status, intent.reason = "sent", None
     session.flush()
     add_attempt(session, intent_id, signed, now)
 
@@ -84,11 +95,33 @@ def mined(session: Session, intent_id: int, receipt: Receipt, final: bool, now: 
         event = "transaction_mined" if receipt.succeeded else "transaction_reverted"
         append(session, order.id, event, "coordinator", order.status, order.status,
                intent.key.split(":")[0], now, data)  # fmt: skip
+        if not receipt.succeeded:
+            unsettle(session, order, intent, "the transaction reverted", now)
 
 
 def vanished(session: Session, intent_id: int) -> None:
     """The receipt was reorged away: the transaction is in flight again."""
     session.get_one(Intent, intent_id, with_for_update=True).status = "sent"
+
+
+def nonce_lost(session: Session, intent_id: int, now: int) -> None:
+    """Another transaction of the key has the nonce for good: the intent waits for a new one."""
+    intent = session.get_one(Intent, intent_id, with_for_update=True)
+    for attempt in attempts(session, intent_id):
+        session.delete(attempt)
+    session.flush()
+    session.delete(session.get_one(Slot, intent_id))
+    intent.status = "pending"
+    order = lock(session, intent.order_id)
+    append(session, order.id, "nonce_lost", "coordinator", order.status, order.status,
+           "the gas-paying key was used elsewhere", now, {"key": intent.key})  # fmt: skip
+
+
+def unsettle(session: Session, order: Order, intent: Intent, reason: str, now: int) -> None:
+    """A settlement's intent is over without effect; one that was settled by others ends by log."""
+    verb, _, settlement_id = intent.key.partition("#")[0].partition(":")
+    if verb == "settle" and not reason.startswith("AlreadySettled"):
+        settlements.failed(session, order, int(settlement_id), reason, now)
 
 
 def obsolete(session: Session, intent_id: int, reason: str, now: int) -> None:
@@ -98,3 +131,4 @@ def obsolete(session: Session, intent_id: int, reason: str, now: int) -> None:
     order = lock(session, intent.order_id)
     append(session, order.id, "transaction_obsolete", "coordinator", order.status, order.status,
            reason, now, {"key": intent.key})  # fmt: skip
+    unsettle(session, order, intent, reason, now)

@@ -12,15 +12,19 @@ from coordinator.db.orders import Order
 from coordinator.db.settlements import Settlement, SettlementSignature
 from coordinator.domain.cosigning import MAX_VALIDITY_SECONDS, giving_role
 from coordinator.domain.errors import Conflict, Forbidden, Invalid
-from coordinator.domain.orders import TRANSITIONS, Actor, Event, OrderStatus
+from coordinator.domain.orders import IN_FLIGHT, TRANSITIONS, Actor, Event, OrderStatus
 from coordinator.domain.platform import Platform
 from coordinator.services import clock, intents
 from coordinator.services.order_log import append, record
-from coordinator.services.orders import ACTORS, lock, require_signature, role_in
+from coordinator.services.orders import ACTORS, find, lock, require_signature, role_in
 from coordinator.services.ports import CosignRequest
 
 # For each role: one that floods an order keeps no other from settling it.
 MAX_SETTLEMENTS_PER_ROLE = 20
+# Shorter, and it would announce a payout that can no longer be sent.
+MIN_VALIDITY_SECONDS = 600
+# The default split needs no signature; the sender's message stays valid this long.
+DEFAULT_VALIDITY_SECONDS = 7 * 86_400
 
 
 def add_signature(
@@ -38,19 +42,23 @@ def add_signature(
 
     Raises Invalid for a bad signature or validity, Conflict if the status does not allow it.
     """
-    order = lock(session, order_id)
+    order = find(session, order_id)
     role = role_in(order, address)
     terms = Terms.from_dict(order.terms)
     time = max(now, clock.chain_now(session, platform.domain.chain_id))
-    if not time < valid_until <= time + MAX_VALIDITY_SECONDS:
-        raise Invalid("validity", f"valid_until must be within {MAX_VALIDITY_SECONDS} seconds")
+    if not time + MIN_VALIDITY_SECONDS <= valid_until <= time + MAX_VALIDITY_SECONDS:
+        raise Invalid(
+            "validity",
+            f"valid_until must be {MIN_VALIDITY_SECONDS} to {MAX_VALIDITY_SECONDS} seconds ahead",
+        )
     if not 0 <= to_buyer_units <= terms.amount_units:
         raise Invalid("amount_out_of_range", f"to_buyer_units must be 0 to {terms.amount_units}")
-    require_possible(session, order, to_buyer_units)
     message = messages.settlement(
         platform.domain, bytes.fromhex(order.id[2:]), to_buyer_units, valid_until
     )
     require_signature(address, message, signature, verify_1271)
+    order = lock(session, order_id)
+    require_possible(session, order, to_buyer_units)
     settlement = find_or_open(session, order, role, to_buyer_units, valid_until)
     if session.get(SettlementSignature, (settlement.id, int(role))) is None:
         keep(session, settlement, role, signature)
@@ -184,7 +192,11 @@ def send(
 def waiting_for_cosigner(session: Session, limit: int) -> list[tuple[int, CosignRequest]]:
     """Settlements that only the coordinator's signature is missing from."""
     rows = session.exec(
-        select(Settlement).where(Settlement.status == "cosigning").limit(limit)
+        select(Settlement)
+        .where(Settlement.status == "cosigning")
+        # In any order: some that the co-signer cannot decide now must not keep the others waiting.
+        .order_by(func.random())
+        .limit(limit)
     ).all()
     requests = []
     for settlement in rows:
@@ -231,3 +243,62 @@ def cosign_refused(session: Session, settlement_id: int, reason: str, now: int) 
     settlement.refusal = reason[:500]
     append(session, order.id, "cosign_refused", Actor.COORDINATOR, order.status, order.status,
            reason, now, {})  # fmt: skip
+
+
+def advance_due(session: Session, platform: Platform, now: int, limit: int) -> None:
+    """Send what time or a dispute has come to allow since it was signed."""
+    time = clock.chain_now(session, platform.domain.chain_id)
+    rows = session.exec(
+        select(Settlement.id, Settlement.order_id)
+        .join(Escrow, col(Escrow.order_id) == col(Settlement.order_id))
+        .where(Settlement.status == "collecting", Escrow.settled_tx == "")
+        .order_by(col(Settlement.order_id), col(Settlement.id))
+        .limit(limit)
+    ).all()
+    for settlement_id, _ in rows:
+        order, settlement = lock_settlement(session, settlement_id or 0)
+        if settlement.valid_until <= time:
+            settlement.status = "expired"
+        elif (OrderStatus(order.status), agreed_event(settlement.to_buyer_units)) in TRANSITIONS:
+            advance(session, platform, order, settlement, now)
+
+
+def send_defaults(session: Session, platform: Platform, now: int, limit: int) -> None:
+    """Nobody ruled: send the split that the traders agreed on beforehand."""
+    time = clock.chain_now(session, platform.domain.chain_id)
+    rows = session.exec(
+        select(Order.id)
+        .join(Escrow, col(Escrow.order_id) == col(Order.id))
+        .where(Order.status == OrderStatus.DISPUTED, Escrow.settled_tx == "")
+        .order_by(col(Order.id))
+        .limit(limit)
+    ).all()
+    for order_id in rows:
+        order = lock(session, order_id)
+        terms = Terms.from_dict(order.terms)
+        escrow = session.get_one(Escrow, order_id)
+        units = terms.default_to_buyer_units(escrow.final_units)
+        state = State(escrow.refund_requested_at, escrow.final_disputed_at)
+        if allows(set(), units, terms, state, time, escrow.final_units):
+            data = calls.settle(terms, units, time + DEFAULT_VALIDITY_SECONDS, {})
+            intents.enqueue(session, platform, f"default:{order_id}", order_id, data, now)
+
+
+def failed(session: Session, order: Order, settlement_id: int, reason: str, now: int) -> None:
+    """The chain refused a settlement for good: the order is again where it was before it."""
+    settlement = session.get_one(Settlement, settlement_id)
+    settlement.status, settlement.refusal = "failed", reason[:500]
+    session.flush()
+    ready = select(Settlement.id).where(
+        Settlement.order_id == order.id, Settlement.status == "ready"
+    )
+    escrow = session.get_one(Escrow, order.id)
+    in_flight = OrderStatus(order.status) in IN_FLIGHT and escrow.final_funded_at > 0
+    if not in_flight or escrow.settled_tx or session.exec(ready.limit(1)).first() is not None:
+        return
+    event = Event.UNSETTLED
+    if escrow.final_disputed_at:
+        event = Event.UNSETTLED_DISPUTED
+    elif order.paid_at is not None:
+        event = Event.UNSETTLED_PAID
+    record(session, order, event, Actor.COORDINATOR, reason, now)

@@ -28,13 +28,15 @@ class Keeper:
         with transaction(self.engine) as session:
             settlements.advance_due(session, self.platform, self.now(), MAX_PER_STEP)
         with transaction(self.engine) as session:
+            settlements.send_defaults(session, self.platform, self.now(), MAX_PER_STEP)
+        with transaction(self.engine) as session:
             waiting = settlements.waiting_for_cosigner(session, MAX_PER_STEP)
         for settlement_id, request in waiting:
             try:
                 self.cosign(settlement_id, request)
             except NodeDown as error:  # one settlement's signer must not hold up the others
                 log.warning("cosign waits", settlement=settlement_id, error=str(error))
-        return MAX_PER_STEP in (expired, len(waiting))
+        return expired == MAX_PER_STEP
 
     def cosign(self, settlement_id: int, request: CosignRequest) -> None:
         try:

@@ -35,8 +35,9 @@ class Account:
         return str(self.account.address)
 
     @outage
-    def transaction_count(self) -> int:
-        return self.w3.eth.get_transaction_count(self.account.address, "latest")
+    def transaction_count(self, block: int | None = None) -> int:
+        where: Any = "latest" if block is None else block
+        return self.w3.eth.get_transaction_count(self.account.address, where)
 
     def simulate(self, to: str, data: str) -> int:
         try:
