@@ -5,13 +5,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from otc_sdk.errors import ChainError
 from otc_sdk.networks import NETWORKS, Network, find_network
 
 from coordinator.cli.console import note, show
 
 if TYPE_CHECKING:
-    from otc_sdk.deployment import Deployment
+    from eth_account.signers.local import LocalAccount
     from web3 import Web3
 
 app = typer.Typer()
@@ -63,60 +62,33 @@ def deploy(
         otc deploy --network my-chain --chain-id 4242 --rpc-url http://127.0.0.1:9545
     """
     from otc_sdk import deployment
+    from otc_sdk.deploying import deploy_and_record, recorded
 
     network = find_network(name, rpc_url, chain_id)
-    known = recorded(folder, network, replace)
-    w3 = deployment.open_node(network)
-    found = deployment.find(w3, network, known)
-    if found is None and dry_run:
-        show(f"Would deploy to {name}", quote(w3, network, keystore), as_json)
-        return
-    if found is None:
-        found, title = send(network, keystore, folder), "deployed"
+    if dry_run:
+        known = recorded(folder, network, replace)
+        w3 = deployment.open_node(network)
+        found = deployment.find(w3, network, known)
+        if found is None:
+            show(f"Would deploy to {name}", quote(w3, network, keystore), as_json)
+            return
+        is_new = False
     else:
-        title = "already deployed"
-    if not dry_run and found != known:
-        deployment.write(folder, found)
+        found, is_new = deploy_and_record(
+            network, folder, lambda: payer(network, keystore), replace
+        )
+    title = "deployed" if is_new else "already deployed"
     path = deployment.path_of(folder, name)
     show(f"{name}: {title}", {"status": title, **asdict(found), "file": str(path)}, as_json)
 
 
-def recorded(folder: Path, network: Network, replace: bool) -> "Deployment | None":
-    """What the deployment file says so far. Raises ChainError if it is of another chain, or of
-    another build's escrow, which live orders may need."""
-    from otc_sdk import deployment
-
-    path = deployment.path_of(folder, network.name)
-    if not path.exists():
-        return None
-    known = deployment.read(folder, network.name)
-    require_chain(known, network, folder)
-    if known.escrow != deployment.escrow_address() and not replace:
-        raise ChainError(
-            f"{path} records another build's escrow, {known.escrow}: "
-            "keep a copy for its live orders, then use --replace"
-        )
-    return known
-
-
-def require_chain(known: "Deployment", network: Network, folder: Path) -> None:
-    """Raise ChainError if the deployment file is of another chain than the network."""
-    from otc_sdk.deployment import path_of
-
-    if known.chain_id != network.chain_id:
-        path = path_of(folder, network.name)
-        raise ChainError(f"{path} is of chain {known.chain_id}, not {network.chain_id}")
-
-
-def send(network: Network, keystore: Path | None, folder: Path) -> "Deployment":
-    """Deploy with the caller's account, once it is sure that the result can be written down."""
-    from otc_sdk import deployment
+def payer(network: Network, keystore: Path | None) -> "LocalAccount":
+    """The caller's account, said aloud before it pays."""
     from otc_sdk.keystore import load_account
 
-    deployment.require_writable(folder)
     account = load_account(keystore)
     note(f"Deploying to {network.name} as {account.address}. If interrupted, run it again.")
-    return deployment.deploy(network, network.rpc_url, account)
+    return account
 
 
 def quote(w3: "Web3", network: Network, keystore: Path | None) -> dict[str, object]:
@@ -164,6 +136,7 @@ def verify(
         otc verify --network my-chain --rpc-url http://127.0.0.1:9545
     """
     from otc_sdk import deployment
+    from otc_sdk.deploying import require_chain
 
     known = deployment.read(folder, name)
     if name not in NETWORKS and chain_id is None:
