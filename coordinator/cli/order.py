@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from otc_sdk.amounts import to_units
-from otc_sdk.errors import AmountError, ApiError, TermsError
+from otc_sdk.errors import AmountError, ApiError
 from rich.table import Table
 from rich.text import Text
 
@@ -227,27 +227,13 @@ def price(text: str | None) -> str | None:
 
 def agree_to_terms(client: "Client", order: "Order", yes: bool) -> "Order":
     """Show the terms, ask, and sign them. Raises Refused if the user says no."""
-    require_own_escrow(client)
+    client.require_trusted_escrow()
     role = order.role_of(client.address)
     if role.label in order.facts["terms_signed_by"]:
         raise Refused("you signed these terms already")
     propose(f"Terms of order {order.id}", terms_rows(order, role, client.chain_time()))
     ask("Sign these terms?", yes)
     return client.read(client.sign_terms(order.facts))
-
-
-def require_own_escrow(client: "Client") -> None:
-    """Raise TermsError unless the escrow is this build's: its address follows from its code.
-
-    A contract of somebody else's could pay out as it likes.
-    """
-    from otc_sdk.deployment import escrow_address
-
-    if client.domain.escrow != escrow_address():
-        raise TermsError(
-            f"refused: the coordinator's escrow {client.domain.escrow} is not this build's, "
-            f"{escrow_address()}: use the release of otc that it was deployed with"
-        )
 
 
 def print_done(client: "Client", order: "Order", title: str, as_json: bool) -> None:
@@ -291,7 +277,7 @@ def fund(
 
 def require_fundable(client: "Client", order: "Order") -> None:
     """Raise Refused unless the seller should fund now."""
-    require_own_escrow(client)
+    client.require_trusted_escrow()
     facts = order.facts
     now = client.chain_time()
     checks = (

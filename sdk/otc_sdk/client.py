@@ -1,6 +1,7 @@
 """A coordinator's API for one wallet. Everything that is signed is checked here first."""
 
 import re
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,17 +11,20 @@ from siwe import SiweMessage
 
 from otc_sdk import messages, order_log
 from otc_sdk.api import Api
+from otc_sdk.deployment import escrow_address
 from otc_sdk.errors import ApiError, TermsError
 from otc_sdk.order import Limits, Order
 from otc_sdk.payout import payout
 from otc_sdk.roles import Role
-from otc_sdk.terms import Terms
+from otc_sdk.terms import BPS, Terms
 
 __all__ = ["Client", "Limits"]
 
 SIGN_IN_SECONDS = 300
 # How long a settlement stays valid unless the caller says otherwise.
 VALIDITY_SECONDS = 7 * 86_400
+# The chain's clock, as the coordinator tells it, may be this much ahead of ours.
+MAX_CLOCK_AHEAD_SECONDS = 60 * 86_400
 STATEMENT = "Sign in to the OTC escrow coordinator."
 ORDER_ID = re.compile("0x[0-9a-f]{64}")
 ID_PREFIX = re.compile("(0x)?[0-9a-f]{6,64}")
@@ -32,8 +36,19 @@ Json = dict[str, Any]
 class Client(Api):
     """Raises ApiError if the coordinator refuses, TermsError if it proposes what it must not."""
 
-    def __init__(self, base_url: str, account: BaseAccount, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        account: BaseAccount,
+        limits: Limits | None = None,
+        escrow: str | None = None,
+    ) -> None:
+        """`escrow` is the contract to trust; by default this build's, whose address follows from
+        its code (CREATE2). A server's word is never taken for it: vaults of another contract could
+        obey anybody.
+        """
         super().__init__(base_url)
+        self.escrow = escrow or escrow_address()
         self.account = account
         self.limits = limits or Limits()
 
@@ -51,7 +66,7 @@ class Client(Api):
             statement=STATEMENT,
             uri=str(self.http.base_url),
             version="1",
-            chain_id=challenge["chain_id"],
+            chain_id=self.domain.chain_id,
             nonce=challenge["nonce"],
             issued_at=now.isoformat(timespec="seconds"),
             expiration_time=(now + timedelta(seconds=SIGN_IN_SECONDS)).isoformat(
@@ -157,7 +172,10 @@ class Client(Api):
         """Sign a settlement of an order: this gives the rest to the seller, for good."""
         terms = self.checked_terms(order)
         payout(terms, to_buyer_units)
+        latest = int(time.time()) + MAX_CLOCK_AHEAD_SECONDS
         until = valid_until or self.chain_time() + VALIDITY_SECONDS
+        if until > latest + VALIDITY_SECONDS:
+            raise TermsError(f"refused to sign a settlement that is valid until {until}")
         order_id = bytes.fromhex(order["id"][2:])
         message = messages.settlement(self.domain, order_id, to_buyer_units, until)
         body = {
@@ -185,10 +203,27 @@ class Client(Api):
 
         Raises TermsError naming the fault.
         """
+        self.require_trusted_escrow()
         found = self.read(order)
         found.role_of(self.address)
         found.require_safe(self.limits)
+        self.require_advertised(found.terms)
         return found.terms
+
+    def require_trusted_escrow(self) -> None:
+        """Raise TermsError unless the coordinator works with the escrow that this client trusts."""
+        if self.domain.escrow != self.escrow:
+            raise TermsError(
+                f"refused: {self.domain.escrow} is not the trusted escrow {self.escrow}"
+            )
+
+    def require_advertised(self, terms: Terms) -> None:
+        """Raise TermsError unless parties, fee and share are what the platform says of itself."""
+        for name in ("token", "coordinator", "arbitrator", "fee_recipient", "default_buyer_bps"):
+            if getattr(terms, name) != self.platform[name]:
+                raise TermsError(f"refused: the terms' {name} is {getattr(terms, name)}")
+        if terms.fee_units * BPS > terms.amount_units * int(self.platform["fee_bps"]):
+            raise TermsError("refused: the fee is over the advertised rate")
 
     def role_in(self, order: Json) -> Role | None:
         return Terms.from_dict(order["terms"]).role_of(self.address)

@@ -1,6 +1,7 @@
 """One order as a coordinator or a file tells it, believed only where it can be recomputed."""
 
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -120,7 +121,7 @@ class Order:
         terms, fault = self.terms, self.terms.fault()
         horizon = (
             terms.pay_by
-            - int(self.facts["created_at"])
+            - min(int(self.facts["created_at"]), int(time.time()))  # our clock bounds their word
             + terms.refund_window_seconds
             + terms.ruling_window_seconds
             + terms.final_window_seconds
