@@ -55,13 +55,13 @@ def test_a_second_start_resumes_where_the_first_one_ended(data_dir: Path) -> Non
         first = run.await_ready()
         assert set(first) == KEYS
         assert first["chain_id"] == 31337
-        trade = Trade(first, data_dir)
-        before = trade.balances()
-        trade.open()
-        trade.fund()
-        trade.await_status("awaiting_payment")
-        read, ads = health(first)["block"], trade.buyer.get("/ads")
-        held = trade.balances()
+        with Trade(first, data_dir) as trade:
+            before = trade.balances()
+            trade.open()
+            trade.fund()
+            trade.await_status("awaiting_payment")
+            read, ads = health(first)["block"], trade.buyer.get("/ads", side="sell", fiat="EUR")
+            held = trade.balances()
         assert held[3] == AMOUNT_UNITS
         require_refused_beside(data_dir, first)
         end(run, signal.SIGINT)
@@ -69,15 +69,15 @@ def test_a_second_start_resumes_where_the_first_one_ended(data_dir: Path) -> Non
         second = run.await_ready()
         assert {k: second[k] for k in SAME} == {k: first[k] for k in SAME}
         assert health(second)["block"] >= read
-        resumed = Trade(second, data_dir)
-        resumed.order = trade.order
-        assert resumed.buyer.get("/ads") == ads
-        assert resumed.now()["status"] == "awaiting_payment"
-        assert resumed.balances() == held
-        resumed.pay()
-        resumed.release()
-        resumed.await_status("completed")
-        resumed.require_released_once(before)
+        with Trade(second, data_dir) as resumed:
+            resumed.order = trade.order
+            assert resumed.buyer.get("/ads", side="sell", fiat="EUR") == ads
+            assert resumed.now()["status"] == "awaiting_payment"
+            assert resumed.balances() == held
+            resumed.pay()
+            resumed.release()
+            resumed.await_status("completed")
+            resumed.require_released_once(before)
         end(run, signal.SIGTERM)
 
 
@@ -105,9 +105,9 @@ def test_node_and_database_may_go_away_and_come_back(data_dir: Path) -> None:
             assert (ready["rpc"], ready["token"]) == (chain.rpc_url, token)
             assert "escrow at" in run.said()
             assert "anvil" not in run.names()
-            trade = Trade(ready, data_dir)
-            Wallet(w3, owner).transfer(token, trade.seller.address, 3 * AMOUNT_UNITS)
-            play_through_outages(trade, chain, database, data_dir)
+            with Trade(ready, data_dir) as trade:
+                Wallet(w3, owner).transfer(token, trade.seller.address, 3 * AMOUNT_UNITS)
+                play_through_outages(trade, chain, database, data_dir)
             end(run, signal.SIGINT)
         # What is not ours still runs.
         assert w3.eth.chain_id == ready["chain_id"]

@@ -1,7 +1,7 @@
 """One order on a running stack, step by step, by a seller and a buyer with wallets of their own."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from eth_account.signers.local import LocalAccount
 from otc_sdk.chain import EscrowAccount, connect
@@ -27,6 +27,13 @@ class Trade:
         self.seller = self.client(accounts.load("seller"))
         self.buyer = self.client(accounts.load("buyer"))
         self.fee_recipient = accounts.load("treasury").address
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for client in (self.seller, self.buyer):
+            client.http.close()
 
     def client(self, account: LocalAccount) -> Client:
         client = Client(self.ready["api"], account)
