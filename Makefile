@@ -43,6 +43,11 @@ test-contracts: install  ## Contracts in forge
 test-python: install  ## Everything in Python, on real databases and chains
 	$(BIN)/pytest -n $(JOBS)
 
+.PHONY: brownie
+brownie: .venv-brownie/done node_modules/done  ## Brownie's tests; then scripts/brownie console, run deploy, ...
+	@ln -sf ../../scripts/brownie .venv-brownie/bin/brownie
+	scripts/brownie test
+
 .PHONY: bench-gas
 bench-gas: install  ## Gas of every verb, into benchmarks/results/gas.json
 	$(BIN)/python benchmarks/gas.py
@@ -77,6 +82,13 @@ install: .venv/done node_modules/done  ## Install the Python and Node packages i
 	@$(UV) pip install --quiet --python .venv --no-deps --no-build-isolation --editable .
 	@touch $@
 
+# Brownie and ape-safe agree neither with each other nor with the rest.
+.venv-%/done: .uv/done requirements/%.txt
+	@echo "installing the packages of $* into .venv-$*"
+	@$(UV) venv --quiet --allow-existing --python $$(.uv/bin/python -c 'import sys; print(sys.executable)') .venv-$*
+	@$(UV) pip sync --quiet --python .venv-$* --require-hashes requirements/$*.txt
+	@touch $@
+
 node_modules/done: package.json package-lock.json
 	@echo "installing the Node packages into node_modules"
 	@npm ci --silent --no-audit --no-fund
@@ -87,7 +99,9 @@ lock: .uv/done  ## Lock the Python dependencies anew
 	echo uv | $(LOCK) - -o requirements/uv.txt
 	$(LOCK) pyproject.toml -o requirements/runtime.txt
 	$(LOCK) pyproject.toml --group dev -o requirements/dev.txt
+	$(LOCK) --group brownie -o requirements/brownie.txt
+	$(LOCK) --group safe -o requirements/safe.txt
 
 .PHONY: clean
 clean:  ## Remove everything that was installed, built or left by a run
-	rm -rf .uv .venv node_modules build .otc .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .uv .venv .venv-brownie .venv-safe node_modules build .otc .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,91 @@
+"""`brownie run deploy`: the same logic and the same file as `otc deploy`, and the same refusals."""
+
+import json
+
+import pytest
+from brownie import network, web3
+from otc_sdk import deployment
+
+from scripts import deploy as script
+
+KEY = "0x" + "42" * 32
+
+
+@pytest.fixture(autouse=True)
+def isolation(fn_isolation):
+    """Brownie's own: undo the test's blocks."""
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Where the script writes the deployment down."""
+    monkeypatch.setattr(script, "DEPLOYMENTS", tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def sepolia(monkeypatch):
+    """Brownie says that it is on sepolia, and the node of that name is the development chain."""
+    monkeypatch.setattr(network, "show_active", lambda: "sepolia")
+    monkeypatch.setenv("OTC_RPC_URL_SEPOLIA", web3.provider.endpoint_uri)
+
+
+@pytest.fixture
+def on_this_chain(monkeypatch):
+    """As if sepolia's chain id were the development chain's."""
+    here = deployment.Network("sepolia", web3.eth.chain_id, web3.provider.endpoint_uri)
+    monkeypatch.setattr(script, "find_network", lambda _: here)
+
+
+def test_it_deploys_and_writes_the_file(folder):
+    script.main()
+
+    written = deployment.read(folder, "development")
+    assert written.escrow == deployment.escrow_address()
+    deployment.verify(deployment.open_node(script.active_network()), written)
+
+
+def test_a_second_run_sends_nothing(folder, capsys):
+    script.main()
+    blocks = web3.eth.block_number
+    script.main()
+
+    assert "already deployed" in capsys.readouterr().out
+    assert web3.eth.block_number == blocks
+
+
+def test_a_node_of_another_chain_is_refused(folder, sepolia):
+    refused("is on chain 31337, not 11155111", folder)
+
+
+def test_an_unfunded_payer_is_refused(folder, sepolia, on_this_chain, monkeypatch):
+    monkeypatch.setenv("OTC_PRIVATE_KEY", KEY)
+    refused("holds 0 coins", folder)
+
+
+def test_no_key_is_refused(folder, sepolia, on_this_chain, monkeypatch):
+    monkeypatch.delenv("OTC_PRIVATE_KEY", raising=False)
+    monkeypatch.delenv("OTC_KEYSTORE", raising=False)
+    refused("no account", folder)
+
+
+def test_other_code_at_the_address_is_refused(folder, sepolia, on_this_chain):
+    place = deployment.escrow_address()
+    web3.provider.make_request("anvil_setCode", [place, "0x00"])
+    try:
+        refused("is not this build's escrow", folder)
+    finally:
+        web3.provider.make_request("anvil_setCode", [place, "0x"])
+
+
+def test_a_broken_deployment_file_is_refused(folder, sepolia, on_this_chain):
+    (folder / "sepolia.json").write_text(json.dumps({"chain": "sepolia"}))
+    refused("is a required property", folder)
+
+
+def refused(words, folder):
+    """The script ends with these words, having sent and written nothing."""
+    before = web3.eth.block_number, sorted(folder.iterdir())
+    with pytest.raises(SystemExit, match=words):
+        script.main()
+    assert (web3.eth.block_number, sorted(folder.iterdir())) == before
