@@ -3,6 +3,7 @@
 from fastapi import FastAPI
 
 from coordinator.api import ads, auth, errors, orders, platform
+from coordinator.api.body_limit import BodyLimit
 from coordinator.api.context import Context
 
 DESCRIPTION = """
@@ -18,6 +19,7 @@ def create_app(context: Context) -> FastAPI:
     app = FastAPI(title="OTC escrow coordinator", version="0.1.0", description=DESCRIPTION)
     app.state.context = context
     errors.install(app)
+    app.add_middleware(BodyLimit)
     for module in (platform, auth, ads, orders):
         app.include_router(module.router)
     return app

@@ -46,6 +46,8 @@ class EmbeddedDatabase:
         server, sockets = prepare(self.folder)
         command = [
             str(server.bin_path / "postgres"), "-D", str(self.folder), "-h", "", "-k", str(sockets),
+            # Whoever reaches the socket is the superuser: nobody else on this machine may.
+            "-c", "unix_socket_permissions=0700",
         ]  # fmt: skip
         self.url = f"postgresql://{server.postgres_user}@/postgres?host={sockets}"
         # SIGINT is PostgreSQL's fast shutdown: it does not wait for clients.
