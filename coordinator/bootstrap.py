@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import structlog
 from eth_utils.address import to_checksum_address
 from otc_sdk.artifacts import load
-from otc_sdk.errors import ChainError
+from otc_sdk.errors import ChainError, OtcError
 from otc_sdk.keystore import load_account
 from otc_sdk.terms import EscrowDomain
 from sqlalchemy import Engine
@@ -104,6 +104,14 @@ def api_from_environment() -> "FastAPI":
     return build_api(Settings())
 
 
+def require_cosigner_token(settings: Settings) -> str:
+    """What the keeper shows the co-signer. Raises OtcError if none is set."""
+    token = settings.cosigner_token.get_secret_value()
+    if not token:
+        raise OtcError("OTC_COSIGNER_TOKEN is not set: keeper and co-signer must share one")
+    return token
+
+
 def build_cosigner(settings: Settings) -> "FastAPI":
     from coordinator.api import cosigner as api
 
@@ -119,7 +127,7 @@ def build_cosigner(settings: Settings) -> "FastAPI":
     def sign(request: CosignRequest) -> str:
         return cosign(engine, policy, node, key, request)
 
-    token = settings.cosigner_token.get_secret_value()
+    token = require_cosigner_token(settings)
     return api.create_app(sign, key.address, token)
 
 
@@ -186,7 +194,7 @@ def run_keeper(settings: Settings, stop: threading.Event) -> None:
     keeper = Keeper(
         build_engine(settings),
         build_platform(settings, node),
-        HttpCosigner(settings.cosigner_url, settings.cosigner_token.get_secret_value()),
+        HttpCosigner(settings.cosigner_url, require_cosigner_token(settings)),
         wall_clock,
     )
     loop.run("keeper", keeper.step, settings.poll_seconds, stop)

@@ -39,7 +39,7 @@ class Settings(BaseSettings):
 
     cosigner_host: str = "127.0.0.1"
     cosigner_port: int = Field(default=8100, ge=1, le=65_535)
-    cosigner_token: SecretStr
+    cosigner_token: SecretStr = SecretStr("")
     # The most that the co-signer signs for in 24 hours, in the token's smallest unit.
     cosigner_cap_units: int = Field(default=10_000_000 * 10**6, ge=0)
 

@@ -44,6 +44,16 @@ PROCESSES = ("api", "cosigner", "watcher", "sender", "keeper")
 # Accounts of the local chain that hold coins and tokens, for hands-on use.
 DEMO_ACCOUNTS = ("seller", "buyer")
 DEMO_TOKEN_UNITS = 100_000 * 10**6
+# Which processes are told which secret; the others start without it.
+SECRETS = {
+    "OTC_PRIVATE_KEY": ("sender",),
+    "OTC_KEYSTORE": ("sender",),
+    "OTC_SENDER_KEYSTORE": ("sender",),
+    "OTC_COSIGNER_KEYSTORE": ("cosigner",),
+    "OTC_KEYSTORE_PASSWORD": ("sender", "cosigner"),
+    "OTC_KEYSTORE_PASSWORD_FILE": ("sender", "cosigner"),
+    "OTC_COSIGNER_TOKEN": ("cosigner", "keeper"),
+}
 Say = Callable[[str], None]
 
 
@@ -244,7 +254,7 @@ class Stack:
         env = {**os.environ, **self.environment(ready, database_url, start_block)}
         for name in PROCESSES:
             command = [sys.executable, "-m", "coordinator.cli", "worker", name]
-            child = Child(name, command, env, self.log_file(name))
+            child = Child(name, command, without_foreign_secrets(env, name), self.log_file(name))
             self.processes.append(child)
             child.start()
 
@@ -306,3 +316,8 @@ class Stack:
         while not done():
             self.revive()
             time.sleep(SUPERVISE_SECONDS)
+
+
+def without_foreign_secrets(env: dict[str, str], process: str) -> dict[str, str]:
+    """The environment for one process: a hole in the API must not show the keys."""
+    return {k: v for k, v in env.items() if process in SECRETS.get(k, PROCESSES)}
