@@ -1,0 +1,412 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {IEscrow, Order, Role, Settlement, State} from "../../../contracts/interfaces/IEscrow.sol";
+import {IVault} from "../../../contracts/interfaces/IVault.sol";
+import {RefusingToken} from "../../../contracts/mocks/RefusingToken.sol";
+import {Base} from "../Base.sol";
+
+/// @notice Acts on a few orders as everybody at once, and keeps books of its own. An action that the contracts should
+/// take must be taken, one that they should refuse must be refused: no action ever reverts, so `fail_on_revert` tells
+/// an unexpected answer either way. What the books say is compared in Escrow.t.sol after every action.
+contract Handler is Base {
+    uint256 public constant ORDERS = 5;
+    /// The last order's terms are unusable: its fee is over the cap.
+    uint256 private constant UNUSABLE = 4;
+    uint256 private constant BPS = 10_000;
+    address public constant ELSEWHERE = address(0xE15E);
+
+    RefusingToken private refusing;
+    Order[] private orders;
+    bytes32[ORDERS] private ids;
+    address[ORDERS] public vault;
+    /// Kept here: a warp of one action need not reach the next.
+    uint256 private time = START;
+
+    /// What arrived in an order's vault, what left it, and what is owed of what is still there.
+    mapping(uint256 order => uint256) public arrived;
+    mapping(uint256 order => uint256) public left;
+    mapping(uint256 order => mapping(address owner => uint256)) public owed;
+    mapping(uint256 order => uint256) public settlements;
+    /// What each account should have.
+    mapping(address token => mapping(address account => uint256)) public received;
+
+    struct Attempt {
+        uint256 roles;
+        uint256 toBuyer;
+        uint256 validUntil;
+        uint256 balance;
+    }
+
+    constructor() {
+        setUp();
+        refusing = new RefusingToken();
+        for (uint256 i; i < ORDERS; ++i) {
+            Order memory order = makeOrder();
+            order.salt = uint64(i);
+            // Amounts that do not divide evenly.
+            (order.amount, order.fee) = (uint128(1_000_003 + i), 33_331);
+            if (i & 1 == 1) order.token = address(refusing);
+            if (i == UNUSABLE) order.fee = order.amount / 20 + 1;
+            orders.push(order);
+            (ids[i], vault[i]) = (orderIdOf(order), vaultOf(order));
+            deposit(i, 0);
+        }
+    }
+
+    // What the invariants read
+
+    function balanceOf(uint256 i) public view returns (uint256) {
+        return balanceIn(i & 1 == 1 ? address(refusing) : address(token), vault[i]);
+    }
+
+    function claimsOf(uint256 i) external view returns (uint256) {
+        return escrow.claimsOf(ids[i]);
+    }
+
+    function claimOf(uint256 i, address owner) external view returns (uint256) {
+        return escrow.claimOf(ids[i], owner);
+    }
+
+    function owners() public view returns (address[7] memory) {
+        return [seller, buyer, TREASURY, coordinator, arbitrator, NOBODY, ELSEWHERE];
+    }
+
+    function balancesAreAsBooked() external view returns (bool) {
+        address[7] memory accounts = owners();
+        for (uint256 i; i < accounts.length; ++i) {
+            address account = accounts[i];
+            if (balanceIn(address(token), account) != received[address(token)][account]) return false;
+            if (balanceIn(address(refusing), account) != received[address(refusing)][account]) return false;
+        }
+        return balanceIn(address(token), address(escrow)) + balanceIn(address(refusing), address(escrow)) == 0;
+    }
+
+    // Actions
+
+    /// No other order's vault, state or claims may be changed by an action on `i` and `j`.
+    modifier only(uint256 i, uint256 j) {
+        vm.warp(time);
+        bytes32[ORDERS] memory before = digests();
+        _;
+        requireSame(before, i % ORDERS, j % ORDERS);
+    }
+
+    /// Nothing may change at all.
+    modifier nothing() {
+        vm.warp(time);
+        bytes32[ORDERS] memory before = digests();
+        _;
+        requireSame(before, ORDERS, ORDERS);
+    }
+
+    function deposit(uint256 i, uint256 amount) public only(i, i) {
+        i %= ORDERS;
+        Order memory order = orders[i];
+        if (amount % 2 == 0) amount = order.amount;
+        else if (amount % 3 == 0) amount = order.amount - 1;
+        else amount %= 1_000_000;
+        uint256 before = balanceOf(i);
+        if (order.token == address(refusing)) refusing.mint(vault[i], amount);
+        else if (!token.paused()) token.transfer(vault[i], amount);
+        arrived[i] += balanceOf(i) - before;
+    }
+
+    function pass(uint256 period) external {
+        time += period % 400;
+    }
+
+    function requestRefund(uint256 i) external only(i, i) {
+        i %= ORDERS;
+        Order memory order = orders[i];
+        State memory state = escrow.stateOf(ids[i]);
+        bool expected = settlements[i] == 0 && time >= order.payBy && state.disputedAt == 0
+            && state.refundRequestedAt == 0;
+        vm.prank(seller);
+        (bool done,) = address(escrow).call(abi.encodeCall(escrow.requestRefund, (order, "")));
+        vm.assertEq(done, expected, "requestRefund");
+    }
+
+    function dispute(uint256 i, bool byBuyer) external only(i, i) {
+        i %= ORDERS;
+        Order memory order = orders[i];
+        State memory state = escrow.stateOf(ids[i]);
+        bool expected = i != UNUSABLE && state.disputedAt == 0 && balanceOf(i) >= order.amount;
+        vm.prank(byBuyer ? buyer : seller);
+        Role by = byBuyer ? Role.Buyer : Role.Seller;
+        (bool done,) = address(escrow).call(abi.encodeCall(escrow.dispute, (order, by, "")));
+        vm.assertEq(done, expected, "dispute");
+    }
+
+    function settle(uint256 i, uint256 roles, uint256 pick) external only(i, i) {
+        i %= ORDERS;
+        Attempt memory attempt = attemptOf(i, roles, pick);
+        bytes memory signed = signatures(orders[i], attempt.toBuyer, attempt.validUntil, attempt.roles);
+        vm.prank(NOBODY);
+        (bool done,) = address(escrow).call(
+            abi.encodeCall(escrow.settle, (orders[i], attempt.toBuyer, attempt.validUntil, signed))
+        );
+        if (done) book(i, attempt);
+    }
+
+    function settleBatch(uint256 i, uint256 j, uint256 roles, uint256 pick) external only(i, j) {
+        uint256[2] memory indexes = [i % ORDERS, j % ORDERS];
+        Settlement[] memory items = new Settlement[](2);
+        Attempt[2] memory attempts;
+        for (uint256 k; k < 2; ++k) {
+            Attempt memory attempt = attemptOf(indexes[k], roles >> (4 * k), pick);
+            Order memory order = orders[indexes[k]];
+            bytes memory signed = signatures(order, attempt.toBuyer, attempt.validUntil, attempt.roles);
+            items[k] = Settlement(order, attempt.toBuyer, attempt.validUntil, signed);
+            attempts[k] = attempt;
+        }
+        vm.prank(NOBODY);
+        bool[] memory settled = escrow.settleBatch(items);
+        for (uint256 k; k < 2; ++k) {
+            if (settled[k]) book(indexes[k], attempts[k]);
+        }
+    }
+
+    function claim(uint256 i, uint256 who, bool elsewhere) external only(i, i) {
+        i %= ORDERS;
+        Order memory order = orders[i];
+        address owner = owners()[who % 6];
+        uint256 amount = owed[i][owner];
+        address to = elsewhere ? ELSEWHERE : owner;
+        bool expected = amount != 0 && !refuses(i, to);
+        bytes memory consent = sign(Role.Coordinator, claimToDigest(order, owner, to, FOREVER));
+        vm.prank(owner);
+        (bool done,) = address(escrow).call(abi.encodeCall(escrow.claim, (order, to, FOREVER, consent)));
+        vm.assertEq(done, expected, "claim");
+        if (!done) return;
+        owed[i][owner] = 0;
+        pay(i, to, amount);
+    }
+
+    function sweep(uint256 i) external only(i, i) {
+        i %= ORDERS;
+        uint256 balance = balanceOf(i);
+        uint256 kept = owedOf(i);
+        bool expected = settlements[i] != 0 && balance > kept && !refuses(i, seller);
+        vm.prank(NOBODY);
+        (bool done,) = address(escrow).call(abi.encodeCall(escrow.sweep, (orders[i], orders[i].token)));
+        vm.assertEq(done, expected, "sweep");
+        if (done) pay(i, seller, balance - kept);
+    }
+
+    /// The token's owner turns a switch. `vault[i]` is the only one that a freeze touches.
+    function turn(uint256 i, uint256 pick) external only(i, i) {
+        i %= ORDERS;
+        address account = owners()[pick / 8 % 3];
+        if (pick % 8 < 3) refusing.setManner(account, RefusingToken.Manner(pick % 8));
+        else if (pick % 8 == 3) token.paused() ? token.unpause() : token.pause();
+        else if (pick % 8 == 4) token.setParams(token.basisPointsRate() == 0 ? 10 : 0, 49);
+        else if (token.isBlackListed(vault[i])) token.removeBlackList(vault[i]);
+        else token.addBlackList(vault[i]);
+    }
+
+    /// The token's owner destroys what a frozen vault holds: it falls short, perhaps during a dispute.
+    function destroy(uint256 i) external only(i, i) {
+        i %= ORDERS;
+        if (!token.isBlackListed(vault[i]) || orders[i].token != address(token)) return;
+        left[i] += balanceOf(i);
+        token.destroyBlackFunds(vault[i]);
+    }
+
+    /// Coordinator, arbitrator and a stranger together, with all their keys, before time speaks.
+    function platform(uint256 i, uint256 roles, uint256 pick) external nothing {
+        i %= ORDERS;
+        Order memory order = orders[i];
+        Attempt memory attempt = attemptOf(i, roles & (COORDINATOR | ARBITRATOR), pick);
+        bytes memory signed = signatures(order, attempt.toBuyer, FOREVER, attempt.roles);
+        bytes memory call = abi.encodeCall(escrow.settle, (order, attempt.toBuyer, FOREVER, signed));
+        bool anyoneMay = i == UNUSABLE || finalWindowPassed(order);
+        address[3] memory senders = [coordinator, arbitrator, NOBODY];
+        for (uint256 k; k < 3; ++k) {
+            if (!anyoneMay) refused(address(escrow), senders[k], call);
+            platformTries(order, senders[k]);
+        }
+    }
+
+    function platformTries(Order memory order, address by) private {
+        bytes memory forged = sign(by == coordinator ? Role.Coordinator : Role.Arbitrator, disputeDigest(order));
+        refused(address(escrow), by, abi.encodeCall(escrow.dispute, (order, Role.Buyer, forged)));
+        refused(address(escrow), by, abi.encodeCall(escrow.dispute, (order, Role.Seller, forged)));
+        refused(address(escrow), by, abi.encodeCall(escrow.requestRefund, (order, forged)));
+        refused(address(escrow), by, abi.encodeCall(escrow.claim, (order, by, 0, "")));
+        address its = vaultOf(order);
+        if (its.code.length == 0) return;
+        refused(its, by, abi.encodeCall(IVault.send, (order.token, by, 1)));
+        refused(its, by, abi.encodeCall(IVault.deliver, (order.token, by, 1, by, 1, by, 1)));
+    }
+
+    /// All four sign and the vault is filled again: a settled order stays settled.
+    function replay(uint256 i, uint256 pick) external only(i, i) {
+        i %= ORDERS;
+        if (settlements[i] == 0) return;
+        Attempt memory attempt = attemptOf(i, 15, pick);
+        bytes memory signed = signatures(orders[i], attempt.toBuyer, FOREVER, 15);
+        refused(address(escrow), seller, abi.encodeCall(escrow.settle, (orders[i], attempt.toBuyer, FOREVER, signed)));
+    }
+
+    /// Coordinator and arbitrator are gone: either trader alone, with time, brings the order to an end.
+    function endsAlone(uint256 i, bool byBuyer) public nothing {
+        i %= ORDERS;
+        if (settlements[i] != 0) return;
+        uint256 before = vm.snapshotState();
+        Order memory order = orders[i];
+        State memory state = escrow.stateOf(orderIdOf(order));
+        if (i == UNUSABLE) end(i, byBuyer, 0);
+        else if (state.disputedAt != 0) endByDefault(i, byBuyer, state.disputedAt);
+        else if (!byBuyer) endByRefund(i, state.refundRequestedAt);
+        // A buyer whom no vault covers is owed nothing; the seller can still end that order.
+        else if (balanceOf(i) >= order.amount) {
+            vm.prank(buyer);
+            escrow.dispute(order, Role.Buyer, "");
+            endByDefault(i, true, time);
+        }
+        vm.revertToState(before);
+    }
+
+    // What the actions share
+
+    function finalWindowPassed(Order memory order) private view returns (bool) {
+        State memory state = escrow.stateOf(orderIdOf(order));
+        return state.disputedAt != 0
+            && time >= uint256(state.disputedAt) + order.rulingWindow + order.finalWindow;
+    }
+
+    function endByRefund(uint256 i, uint256 requestedAt) private {
+        Order memory order = orders[i];
+        uint256 due = time < order.payBy ? order.payBy : time;
+        if (requestedAt == 0) {
+            vm.warp(due);
+            vm.prank(seller);
+            escrow.requestRefund(order, "");
+            requestedAt = due;
+        }
+        due = requestedAt + order.refundWindow;
+        vm.warp(time < due ? due : time);
+        end(i, false, 0);
+    }
+
+    function endByDefault(uint256 i, bool byBuyer, uint256 disputedAt) private {
+        Order memory order = orders[i];
+        uint256 due = disputedAt + order.rulingWindow + order.finalWindow;
+        vm.warp(time < due ? due : time);
+        uint256 balance = balanceOf(i);
+        uint256 base = balance < order.amount ? balance : order.amount;
+        end(i, byBuyer, base * order.defaultBuyerBps / BPS);
+    }
+
+    /// The one thing that may stand in the way is a token that pays nobody: then it goes as soon as the token does.
+    function end(uint256 i, bool byBuyer, uint256 toBuyer) private {
+        Order memory order = orders[i];
+        bytes memory call = abi.encodeCall(escrow.settle, (order, toBuyer, FOREVER, ""));
+        vm.prank(byBuyer ? buyer : seller);
+        (bool done, bytes memory reason) = address(escrow).call(call);
+        if (!done) {
+            vm.assertEq(reason, abi.encodeWithSelector(IEscrow.NothingPaid.selector, orderIdOf(order), order.token));
+            thaw(i);
+            vm.prank(byBuyer ? buyer : seller);
+            (done,) = address(escrow).call(call);
+        }
+        vm.assertTrue(done, "an order did not end");
+        vm.assertTrue(vault[i].code.length != 0);
+    }
+
+    function thaw(uint256 i) private {
+        if (token.paused()) token.unpause();
+        if (token.isBlackListed(vault[i])) token.removeBlackList(vault[i]);
+        for (uint256 k; k < 3; ++k) {
+            refusing.setManner(owners()[k], RefusingToken.Manner.Accept);
+        }
+    }
+
+    function attemptOf(uint256 i, uint256 roles, uint256 pick) private view returns (Attempt memory attempt) {
+        uint256 amount = orders[i].amount;
+        uint256 balance = balanceOf(i);
+        uint256 byDefault = (balance < amount ? balance : amount) * orders[i].defaultBuyerBps / BPS;
+        uint256 toBuyer = [0, amount, byDefault, pick % (amount + 2)][pick / 4 % 4];
+        attempt = Attempt(roles & 15, toBuyer, pick % 64 == 0 ? time : FOREVER, balance);
+    }
+
+    /// The books after a settlement, from the interface's words: share less fee, fee, the rest and any surplus.
+    function book(uint256 i, Attempt memory attempt) private {
+        Order memory order = orders[i];
+        vm.assertTrue(attempt.toBuyer <= order.amount && attempt.validUntil > time);
+        uint256 traders = attempt.roles & (SELLER | BUYER);
+        State memory state = escrow.stateOf(orderIdOf(order));
+        vm.assertTrue(traders != 0 || state.disputedAt != 0 || i == UNUSABLE, "the platform alone settled");
+        ++settlements[i];
+        uint256 fee = order.fee * attempt.toBuyer / order.amount;
+        uint256 before = owedOf(i);
+        payOrOwe(i, buyer, attempt.toBuyer - fee);
+        payOrOwe(i, TREASURY, fee);
+        payOrOwe(i, seller, attempt.balance - attempt.toBuyer);
+        vm.assertTrue(owedOf(i) - before < attempt.balance || attempt.balance == 0, "nothing was paid");
+    }
+
+    function payOrOwe(uint256 i, address to, uint256 amount) private {
+        if (refuses(i, to)) owed[i][to] += amount;
+        else pay(i, to, amount);
+    }
+
+    function pay(uint256 i, address to, uint256 amount) private {
+        left[i] += amount;
+        address paidIn = orders[i].token;
+        uint256 lost = paidIn == address(token) ? amount * token.basisPointsRate() / BPS : 0;
+        received[paidIn][to] += amount - lost;
+    }
+
+    function refuses(uint256 i, address to) private view returns (bool) {
+        if (orders[i].token == address(token)) return token.paused() || token.isBlackListed(vault[i]);
+        return refusing.mannerTo(to) != RefusingToken.Manner.Accept;
+    }
+
+    function refused(address target, address by, bytes memory call) private {
+        vm.prank(by);
+        (bool done,) = target.call(call);
+        vm.assertFalse(done);
+    }
+
+    function owedOf(uint256 i) public view returns (uint256 sum) {
+        address[7] memory accounts = owners();
+        for (uint256 k; k < accounts.length; ++k) {
+            sum += owed[i][accounts[k]];
+        }
+    }
+
+    function balanceIn(address which, address account) private view returns (uint256) {
+        return which == address(token) ? token.balanceOf(account) : refusing.balanceOf(account);
+    }
+
+    function digests() private view returns (bytes32[ORDERS] memory all) {
+        for (uint256 i; i < orders.length; ++i) {
+            all[i] = digest(i);
+        }
+    }
+
+    function requireSame(bytes32[ORDERS] memory before, uint256 i, uint256 j) private view {
+        for (uint256 k; k < ORDERS; ++k) {
+            vm.assertTrue(k == i || k == j || before[k] == 0 || digest(k) == before[k], "another order was touched");
+        }
+    }
+
+    /// All that there is of an order: the tokens in its vault, its tombstone, its state and its claims.
+    function digest(uint256 i) private view returns (bytes32) {
+        bytes32 id = ids[i];
+        State memory state = escrow.stateOf(id);
+        return keccak256(
+            abi.encode(
+                balanceOf(i),
+                vault[i].code.length,
+                state,
+                escrow.claimOf(id, buyer),
+                escrow.claimOf(id, TREASURY),
+                escrow.claimOf(id, seller),
+                escrow.claimsOf(id)
+            )
+        );
+    }
+}
