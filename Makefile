@@ -48,6 +48,11 @@ brownie: .venv-brownie/done node_modules/done  ## Brownie's tests; then scripts/
 	@ln -sf ../../scripts/brownie .venv-brownie/bin/brownie
 	scripts/brownie test
 
+.PHONY: safe
+safe: .venv-safe/done node_modules/done  ## Panel and treasury as Safes, tested; then .venv-safe/bin/python scripts/panel.py
+	@printf '%s\n' "$(CURDIR)" "$(CURDIR)/sdk" > $$(.venv-safe/bin/python -c 'import site; print(site.getsitepackages()[0])')/otc.pth
+	.venv-safe/bin/pytest tests/safe
+
 .PHONY: bench-gas
 bench-gas: install  ## Gas of every verb, into benchmarks/results/gas.json
 	$(BIN)/python benchmarks/gas.py

@@ -1,0 +1,237 @@
+"""An arbitration panel of two of three: it rules with a trader, and cannot be misled."""
+
+import json
+
+import pytest
+from chain import account_of
+from conftest import AMOUNT, FEE, OWNERS, UNIT
+from otc_sdk.chain import EscrowAccount
+from otc_sdk.roles import Role
+from web3 import Web3
+
+from scripts import panel, safe
+
+RULING = 40 * UNIT
+
+
+@pytest.fixture
+def file(case, desk, made):
+    """A proposal that the panel signs off chain: 40 of 100 to the buyer."""
+    path = desk.folder / "ruling.json"
+    arguments = ("--panel", made, "--order", case.file, "--to-buyer", 40, "--way", "sign")
+    desk.run("panel", "propose", *arguments, path)
+    return path
+
+
+def propose_execution(desk, case, made, trader=Role.BUYER):
+    until = desk.chain.now() + 86_400
+    path = desk.folder / "execution.json"
+    arguments = ("--panel", made, "--order", case.file, "--to-buyer", 40, "--way", "execute")
+    desk.run("panel", "propose", *arguments, "--signed", case.signed(trader, RULING, until), path)
+    return path
+
+
+def paid(case):
+    return case.balance(case.terms.token, case.terms.buyer) == RULING - FEE * 2 // 5
+
+
+# Two ways to rule.
+
+
+def test_the_panel_signs_and_a_trader_brings_it(case, desk, file):
+    gas = [desk.chain.w3.eth.get_balance(owner.address) for owner in OWNERS]
+    desk.confirm("panel", file, 0, 2)
+    out = desk.folder / "panel.json"
+    desk.run("panel", "submit", file, "--out", out)
+
+    signed = json.loads(out.read_text())
+    trader = EscrowAccount(desk.chain.w3, case.domain, case.buyer)
+    signature = {Role.ARBITRATOR: bytes.fromhex(signed["signature"][2:])}
+    trader.settle(case.terms, int(signed["to_buyer_units"]), signed["valid_until"], signature)
+
+    assert paid(case)
+    assert gas == [desk.chain.w3.eth.get_balance(owner.address) for owner in OWNERS] == [0] * 3
+
+
+def test_the_panel_executes_what_a_trader_signed(case, desk, made):
+    path = propose_execution(desk, case, made)
+    desk.confirm("panel", path, 2, 1)
+    printed = desk.run("panel", "submit", path, key=desk.chain.funded_account("anybody"))
+
+    assert paid(case)
+    assert "0x" + case.id.hex() in printed
+
+
+def test_the_hash_is_the_safes_own(case, desk, made):
+    path = propose_execution(desk, case, made)
+    agreed = panel.Ruling.load(json.loads(path.read_text())).agreed
+    contract = safe.contract(desk.chain.w3, made)
+    zero = "0x" + "00" * 20
+    asked = contract.functions.getTransactionHash(
+        agreed.to, 0, agreed.data, 0, 0, 0, 0, zero, zero, agreed.nonce
+    )
+    assert asked.call() == agreed.hash
+
+
+# What is refused, before anything is sent.
+
+
+def test_one_owner_is_not_enough(case, desk, file):
+    desk.confirm("panel", file, 1)
+    desk.refuse("1 more of the 3 owners", "panel", "submit", file, "--out", desk.folder / "x")
+
+
+def test_a_stranger_confirms_nothing(case, desk, file):
+    stranger = account_of("stranger")
+    desk.refuse("is no owner", "panel", "confirm", file, "--yes", key=stranger)
+
+
+def test_a_confirmation_of_something_else_does_not_count(case, desk, file):
+    desk.confirm("panel", file, 0, 1)
+    content = json.loads(file.read_text())
+    content["to_buyer_units"] = str(AMOUNT)
+    file.write_text(json.dumps(content))
+    desk.refuse("not an owner's over this", "panel", "submit", file, "--out", desk.folder / "x")
+
+
+def test_a_used_nonce_is_refused(case, desk, made):
+    path = propose_execution(desk, case, made)
+    desk.confirm("panel", path, 0, 1)
+    rival = desk.folder / "rival.json"
+    rival.write_text(path.read_text())
+    payer = desk.chain.funded_account("anybody")
+    spend_nonce(desk, made, payer)
+
+    desk.refuse("was used already", "panel", "submit", rival, key=payer)
+    desk.refuse("was used already", "panel", "confirm", rival, "--yes", key=OWNERS[2])
+
+
+def spend_nonce(desk, made, payer):
+    """The Safe calls a stranger, which takes its next nonce."""
+    panel_safe = safe.Safe(desk.chain.w3, made)
+    to = account_of("stranger").address
+    agreed = safe.Transaction(made, panel_safe.chain_id, to, b"", panel_safe.nonce)
+    signatures = {o.address: safe.confirm(panel_safe, agreed, o) for o in OWNERS[:2]}
+    safe.execute(panel_safe, agreed, signatures, payer)
+
+
+def test_an_order_of_another_panel_is_refused(case, desk, anvil):
+    owners = [owner.address for owner in OWNERS]
+    other = safe.create(anvil.w3, anvil.funded_account("payer"), owners, 2)
+    arguments = ("--panel", other, "--order", case.file, "--to-buyer", 40, "--way", "sign")
+    desk.refuse("the order's arbitrator is", "panel", "propose", *arguments, desk.folder / "x")
+
+
+def test_a_settled_order_is_refused(case, desk, made, file):
+    path = propose_execution(desk, case, made)
+    desk.confirm("panel", path, 0, 1)
+    desk.run("panel", "submit", path, key=desk.chain.funded_account("anybody"))
+    desk.refuse("settled already", "panel", "confirm", file, "--yes", key=OWNERS[0])
+
+
+def test_a_ruling_that_would_fail_is_not_sent(case, desk, made):
+    path = propose_execution(desk, case, made)
+    content = json.loads(path.read_text())
+    content["trader"]["buyer"] = "0x" + "11" * 65
+    path.write_text(json.dumps(content))
+    desk.confirm("panel", path, 0, 1)
+    words = "would fail: InvalidSignature"
+    desk.refuse(words, "panel", "submit", path, key=desk.chain.funded_account("anybody"))
+
+
+def test_an_unfunded_sender_is_refused(case, desk, made):
+    path = propose_execution(desk, case, made)
+    desk.confirm("panel", path, 0, 1)
+    desk.refuse("holds 0 coins", "panel", "submit", path, key=account_of("poor"))
+
+
+def test_an_address_without_a_safe_is_refused(case, desk, token):
+    for place in (account_of("nobody").address, token):
+        arguments = ("--panel", place, "--order", case.file, "--to-buyer", 40, "--way", "sign")
+        desk.refuse("no Safe 1.5.0 at", "panel", "propose", *arguments, desk.folder / "x")
+
+
+def test_a_safe_of_other_code_is_refused(case, desk, made):
+    singleton = safe.place_of("Safe")
+    desk.chain.rpc("anvil_setCode", singleton, "0x" + safe.runtime("Safe").hex() + "00")
+    try:
+        arguments = ("--panel", made, "--order", case.file, "--to-buyer", 40, "--way", "sign")
+        desk.refuse("runs other code", "panel", "propose", *arguments, desk.folder / "x")
+    finally:
+        desk.chain.rpc("anvil_setCode", singleton, "0x" + safe.runtime("Safe").hex())
+
+
+def test_an_order_of_another_chain_is_refused(case, desk, made, file):
+    content = json.loads(file.read_text())
+    content["order"]["chain_id"] = 5
+    file.write_text(json.dumps(content))
+    desk.refuse("the order is on chain 5", "panel", "confirm", file, "--yes", key=OWNERS[0])
+
+
+def test_an_order_of_another_escrow_is_refused(case, desk, file):
+    content = json.loads(file.read_text())
+    content["order"]["escrow"] = account_of("nobody").address
+    file.write_text(json.dumps(content))
+    desk.refuse("not this build's escrow", "panel", "confirm", file, "--yes", key=OWNERS[0])
+
+
+# Making a panel.
+
+
+def create(*owners: str, threshold: int = 2) -> tuple:
+    named = [word for owner in owners for word in ("--owner", owner)]
+    return ("panel", "create", *named, "--threshold", threshold)
+
+
+def test_a_panel_is_made_by_command(desk):
+    owners = [owner.address for owner in OWNERS]
+    printed = desk.run(*create(*owners), key=desk.chain.funded_account())
+    made = next(word for word in printed.split() if Web3.is_checksum_address(word))
+    found = safe.Safe(desk.chain.w3, made)
+    assert (sorted(found.owners), found.threshold) == (sorted(owners), 2)
+
+
+@pytest.mark.parametrize(("count", "threshold"), [(1, 1), (2, 2), (3, 1), (3, 3), (3, 4)])
+def test_too_few_owners_are_refused(desk, count, threshold):
+    owners = [owner.address for owner in OWNERS[:count]]
+    payer = desk.chain.funded_account()
+    desk.refuse("too few owners", *create(*owners, threshold=threshold), key=payer)
+
+
+def test_an_owner_named_twice_is_refused(desk):
+    owners = [OWNERS[0].address, OWNERS[1].address, OWNERS[0].address]
+    desk.refuse("named twice", *create(*owners), key=desk.chain.funded_account())
+
+
+def test_an_unfunded_deployer_is_refused(desk):
+    owners = [owner.address for owner in OWNERS]
+    desk.refuse("holds 0 coins", *create(*owners), key=account_of("poor"))
+
+
+def test_no_key_is_refused(desk):
+    owners = [owner.address for owner in OWNERS]
+    desk.refuse("no account", *create(*owners))
+
+
+@pytest.mark.parametrize("words", [["--private-key", "KEY"], ["--keystore=KEY"], ["KEY"]])
+def test_a_key_in_the_arguments_is_refused_unseen(desk, words):
+    key = account_of("payer").key.hex()
+    owners = [owner.address for owner in OWNERS]
+    given = [word.replace("KEY", key) for word in words]
+    with pytest.raises(SystemExit, match="looks like a private key") as refusal:
+        desk.run(*create(*owners), *given)
+    assert key not in str(refusal.value)
+
+
+def test_a_node_of_another_chain_is_refused(desk):
+    owners = [owner.address for owner in OWNERS]
+    desk.monkeypatch.setenv("OTC_PRIVATE_KEY", account_of("payer").key.hex())
+    named = [word for owner in owners for word in ("--owner", owner)]
+    with pytest.raises(SystemExit, match="is on chain 31337, not 11155111"):
+        panel_run("create", "--network", "sepolia", "--rpc-url", desk.url, *named)
+
+
+def panel_run(*words: str) -> None:
+    from scripts import proposal
+
+    proposal.run(panel.options(), [*words, "--threshold", "2"])
