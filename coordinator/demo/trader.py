@@ -6,7 +6,7 @@ from typing import Any
 
 from eth_account.signers.local import LocalAccount
 from otc_sdk.chain import EscrowAccount, Sent
-from otc_sdk.client import Client
+from otc_sdk.client import VALIDITY_SECONDS, Client
 from otc_sdk.errors import ApiError, OtcError
 from otc_sdk.terms import Terms
 from web3 import Web3
@@ -109,8 +109,10 @@ class Trader:
 
     def sign(self, letter: str, order: Json, to_buyer_units: int, what: str,
              valid_until: int | None = None) -> Json:  # fmt: skip
+        # The same until, however often it must be sent: it is one settlement.
+        until = valid_until or insist(self.client.chain_time) + VALIDITY_SECONDS
         signed: Json = insist(
-            lambda: self.client.sign_settlement(order, to_buyer_units, valid_until),
+            lambda: self.client.sign_settlement(order, to_buyer_units, until),
             lambda: self.current(order),
         )
         self.say(letter, what)
