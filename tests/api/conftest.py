@@ -15,7 +15,7 @@ from otc_sdk.client import Client
 
 from coordinator.api.app import create_app
 from coordinator.api.context import Context
-from tests.world import World
+from tests.world import PLATFORM, World
 
 START_SECONDS = 20
 Sign = Callable[[LocalAccount], Client]
@@ -67,7 +67,7 @@ def client(api: str) -> Iterator[Sign]:
 
     def sign_in(account: LocalAccount) -> Client:
         if account.address not in made:
-            made[account.address] = Client(api, account)
+            made[account.address] = Client(api, account, escrow=PLATFORM.domain.escrow)
             made[account.address].sign_in()
         return made[account.address]
 

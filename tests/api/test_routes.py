@@ -149,7 +149,7 @@ OF_ORDERS: dict[str, dict[str, Any] | None] = {
     "/orders/{id}/withdraw": {},
     "/orders/{id}/paid": {"reference": "r", "dispute_signature": SIGNATURE},
     "/orders/{id}/settlements": {
-        "to_buyer_units": "0", "valid_until": 1_800_000_100, "signature": SIGNATURE,
+        "to_buyer_units": "0", "valid_until": 1_800_003_600, "signature": SIGNATURE,
     },
     "/orders/{id}/dispute": {"signature": SIGNATURE, "reason": "r"},
 }  # fmt: skip
@@ -291,7 +291,7 @@ def test_an_amount_beyond_all_ads_is_a_refusal(client: People) -> None:
     assert refusal(answer) == (404, "no_match")
 
 
-BAD_OF_ORDER = [
+BAD_OF_ORDER: list[tuple[str, dict[str, Any]]] = [
     ("settlements", {"valid_until": -1}),
     ("settlements", {"valid_until": 2**53 + 1}),
     ("settlements", {"valid_until": 1.5}),

@@ -14,7 +14,7 @@ from sqlmodel import Session, select
 
 from coordinator.db.settlements import Cosignature
 from coordinator.domain.cosigning import MAX_VALIDITY_SECONDS
-from coordinator.domain.errors import Invalid, Refused
+from coordinator.domain.errors import Invalid, Later, Refused
 from coordinator.services.cosigning import DAY_SECONDS, CosignPolicy, cosign
 from coordinator.services.ports import CosignRequest
 from tests.chain import account_of
@@ -133,7 +133,6 @@ REFUSED: dict[str, tuple[str, Change]] = {
     "one address in two roles": (
         "cosign_terms", lambda d, t: d.request(replace(t, arbitrator=BUYER.address)),
     ),
-    "another order, unfunded": ("cosign_unfunded", lambda d, t: d.request(replace(t, salt=2))),
 }  # fmt: skip
 
 
@@ -147,6 +146,29 @@ def test_it_refuses_and_writes_down_why(desk: Desk, case: str) -> None:
     assert refused.value.code == code
     [row] = desk.rows()
     assert (row.signature, row.refusal) == (None, refused.value.message)
+
+
+def test_what_may_be_granted_later_is_no_decision(desk: Desk) -> None:
+    terms = desk.terms()
+    with pytest.raises(Later) as unfunded:
+        desk.cosign(desk.request(terms))
+    desk.fund(terms)
+    desk.policy = replace(desk.policy, cap_units=AMOUNT - 1)
+    with pytest.raises(Later) as capped:
+        desk.cosign(desk.request(terms))
+    assert (unfunded.value.code, capped.value.code) == ("cosign_unfunded", "cosign_daily_cap")
+    assert desk.rows() == []
+    desk.policy = replace(desk.policy, cap_units=AMOUNT)
+    assert desk.cosign(desk.request(terms))
+
+
+def test_a_refund_uses_up_no_cap(desk: Desk) -> None:
+    desk.policy = replace(desk.policy, cap_units=AMOUNT)
+    refunded, released = desk.terms(1), desk.terms(2)
+    desk.fund(refunded)
+    desk.fund(released)
+    desk.cosign(desk.request(refunded, 0))
+    assert desk.cosign(desk.request(released))
 
 
 @pytest.mark.parametrize("units", [AMOUNT, 0])
@@ -231,4 +253,3 @@ def test_the_cap_holds_for_requests_at_once(desk: Desk) -> None:
     with ThreadPoolExecutor(8) as pool:
         assert sum(pool.map(signed, orders)) == 3
     assert len([row for row in desk.rows() if row.signature]) == 3
-    assert len([row for row in desk.rows() if row.refusal]) == 5

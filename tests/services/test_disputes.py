@@ -106,6 +106,7 @@ def test_a_dispute_that_the_chain_refused_once_can_be_brought_again(world: World
     with transaction(world.engine) as session:
         sending.obsolete(session, intent.id or 0, "Short(...)", world.now)
     world.mine(world.event("RefundRequested", order_id))
-    [again] = world.intents()
-    assert (again.id, again.status, again.reason) == (intent.id, "pending", None)
+    dropped, again = world.intents()
+    assert (dropped.status, again.status) == ("obsolete", "pending")
+    assert (again.data, again.key) == (dropped.data, f"{dropped.key}#2")
     assert brought(world, order_id) == 2

@@ -18,7 +18,7 @@ from coordinator.domain.orders import Actor, Event
 from coordinator.services import orders
 from coordinator.services.order_log import record
 from tests.chain import account_of
-from tests.world import AMOUNT, ARBITRATOR, BUYER, SELLER, STRANGER, TOTAL, UNIT, World
+from tests.world import AMOUNT, ARBITRATOR, BUYER, COORDINATOR, SELLER, STRANGER, TOTAL, UNIT, World
 
 
 def takes(world: World, ad_id: int | None, taker: str, units: int) -> int:
@@ -81,7 +81,8 @@ def test_an_order_is_what_its_terms_say(world: World) -> None:
         ({"payment_method": "cash"}, Conflict, "ad_does_not_fit"),
         ({"amount_units": 0}, Invalid, "amount_out_of_range"),
         ({"fiat_amount_minor": 1}, Invalid, "amount_out_of_range"),
-        ({"taker": ARBITRATOR.address}, Invalid, "unusable_terms"),
+        ({"taker": ARBITRATOR.address}, Forbidden, "not_a_trader"),
+        ({"taker": COORDINATOR.address}, Forbidden, "not_a_trader"),
     ],
 )
 def test_a_refused_order_takes_nothing(

@@ -45,7 +45,7 @@ class Books:
 
     def pending(self) -> list[Intent]:
         with transaction(self.world.engine) as session:
-            return sending.pending(session, CHAIN, 10)
+            return sending.pending(session, CHAIN, self.world.now, 10)
 
     def unfinished(self) -> list[tuple[Intent, Slot]]:
         with transaction(self.world.engine) as session:
@@ -158,7 +158,7 @@ def test_the_attempt_that_was_mined_is_the_one_in_the_books(books: Books) -> Non
 
 
 def test_a_reverted_transaction_is_an_end_and_says_so(books: Books) -> None:
-    books.enqueue("settle:1")
+    books.enqueue("dispute:1")
     books.take(books.intent(), 5, "01")
     books.mined(books.intent(), receipt("01", 8, succeeded=False), final=True)
     assert (books.intent().status, books.intent().reason) == ("final", "reverted")
@@ -172,7 +172,23 @@ def test_what_the_chain_refuses_is_obsolete_until_it_is_wanted_again(books: Book
     assert (books.pending(), books.intent().reason) == ([], "AlreadySettled()")
     assert books.world.log(books.order_id)[-1].reason == "AlreadySettled()"
     assert books.enqueue("a")
-    assert [intent.key for intent in books.pending()] == ["a"]
+    assert [intent.key for intent in books.pending()] == ["a#2"]
+
+
+def test_one_that_is_refused_for_now_holds_up_no_other(books: Books) -> None:
+    books.enqueue("a")
+    books.enqueue("b")
+    with transaction(books.world.engine) as session:
+        sending.postpone(session, books.intent().id or 0, "Short()", books.world.now + 1)
+    assert [intent.key for intent in books.pending()] == ["b"]
+    books.world.chain.mine()
+    assert [intent.key for intent in books.pending()] == ["a", "b"]
+
+
+def test_disputes_go_first(books: Books) -> None:
+    for key in ("settle:1", "dispute:1"):
+        books.enqueue(key)
+    assert [intent.key for intent in books.pending()] == ["dispute:1", "settle:1"]
 
 
 def test_what_is_in_flight_is_not_enqueued_again(books: Books) -> None:

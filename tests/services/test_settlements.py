@@ -9,7 +9,7 @@ from coordinator.db.session import transaction
 from coordinator.db.settlements import Settlement, SettlementSignature
 from coordinator.domain.cosigning import MAX_VALIDITY_SECONDS
 from coordinator.domain.errors import Conflict, Forbidden, Invalid, NotFound
-from coordinator.services import settlements
+from coordinator.services import sending, settlements
 from tests.world import (
     AMOUNT,
     ARBITRATOR,
@@ -263,3 +263,27 @@ def test_a_refusal_that_comes_too_late_undoes_nothing(world: World, order_id: st
     refuse(world, settlement)
     assert world.get(Settlement, settlement.id).status == "ready"
     assert "cosign_refused" not in world.events(order_id)
+
+
+# The chain's refusal
+
+
+def drop(world: World) -> None:
+    """What the sender does when the chain refuses the newest call for good."""
+    with transaction(world.engine) as session:
+        sending.obsolete(session, world.intents()[-1].id or 0, "Short()", world.now)
+
+
+@pytest.mark.parametrize("before", ["awaiting_payment", "paid", "disputed"])
+def test_an_order_whose_settlement_failed_is_where_it_was(world: World, before: str) -> None:
+    order_id = world.funded() if before == "awaiting_payment" else world.paid()
+    if before == "disputed":
+        world.mine(world.event("Disputed", order_id))
+    until = world.now + HOUR
+    for account in (SELLER, BUYER):
+        world.sign_settlement(order_id, account, 5, until)
+    assert world.status(order_id) == "awaiting_release"
+    drop(world)
+    assert world.status(order_id) == before
+    [settlement] = world.all(Settlement)
+    assert (settlement.status, settlement.refusal) == ("failed", "Short()")

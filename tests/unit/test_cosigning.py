@@ -12,7 +12,7 @@ from coordinator.domain.cosigning import (
     require_validity,
     require_within_cap,
 )
-from coordinator.domain.errors import Forbidden
+from coordinator.domain.errors import Forbidden, Later
 from tests.chain import account_of
 
 NOW = 1_800_000_000
@@ -64,6 +64,6 @@ def test_the_cap_is_never_passed(signed: int, amount: int, cap: int) -> None:
     if signed + amount <= cap:
         require_within_cap(signed, amount, cap)
     else:
-        with pytest.raises(Forbidden) as refused:
+        with pytest.raises(Later) as refused:
             require_within_cap(signed, amount, cap)
         assert refused.value.code == "cosign_daily_cap"
