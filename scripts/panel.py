@@ -157,7 +157,7 @@ def propose(options: argparse.Namespace) -> None:
     )  # fmt: skip
     require_open(w3, panel, ruling, options.network)
     proposal.write_new(options.file, ruling.content())
-    proposal.show(ruling.rows())
+    proposal.show(ruling.rows() | {"careful": panel.warning()})
 
 
 def share(order: Order, text: str) -> int:
@@ -201,6 +201,8 @@ def require_open(w3: Web3, panel: safe.Safe, ruling: Ruling, network: str) -> No
     left = ruling.valid_until - int(w3.eth.get_block("latest")["timestamp"])
     if not 0 < left <= (MAX_VALID_DAYS + 1) * DAY_SECONDS:
         raise Refused("the ruling is no longer valid, or valid for too long: propose anew")
+    if ruling.way == SIGN:
+        panel.require_signing()
 
 
 def opened(options: argparse.Namespace) -> tuple[safe.Safe, Ruling, dict[str, Any]]:
@@ -219,7 +221,7 @@ def confirm(options: argparse.Namespace) -> None:
     """Add an owner's signature to the file."""
     panel, ruling, content = opened(options)
     owner = proposal.account(options)
-    proposal.show(ruling.rows())
+    proposal.show(ruling.rows() | {"careful": panel.warning()})
     proposal.ask("Confirm this ruling? It cannot be taken back.", options.yes)
     signature = safe.confirm(panel, ruling.agreed, owner)
     content["signatures"][owner.address] = "0x" + signature.hex()

@@ -81,18 +81,23 @@ def contract(w3: Web3, safe: str) -> Any:
     return w3.eth.contract(Web3.to_checksum_address(safe), abi=artifact("Safe")["abi"])
 
 
-def require_owners(owners: list[str], threshold: int) -> None:
-    """Raise ChainError unless no owner alone can act, and none is needed for ever."""
+def owners_fault(owners: list[str], threshold: int) -> str | None:
+    """Why one owner alone could act, or one lost key would be the end; None if neither."""
     faults = (
         (len(set(owners)) < len(owners), "an owner is named twice"),
-        (len(owners) < MIN_OWNERS, f"{len(owners)} owners: {MIN_OWNERS} or more are needed"),
+        (len(owners) < MIN_OWNERS, f"{len(owners)} owners are too few: take {MIN_OWNERS} or more"),
         (threshold < MIN_THRESHOLD, f"{threshold} of {len(owners)} lets one owner act alone"),
         (threshold > len(owners), f"there are only {len(owners)} owners"),
-        (threshold == len(owners), "one lost key would lock the Safe: use a lower threshold"),
+        (threshold == len(owners), "one lost key would lock the Safe: lower the threshold"),
     )
-    reason = next((text for bad, text in faults if bad), None)
-    if reason is not None:
-        raise ChainError(f"too few owners, or too many: {reason}")
+    return next((text for bad, text in faults if bad), None)
+
+
+def require_owners(owners: list[str], threshold: int) -> None:
+    """Raise ChainError unless a Safe of these owners can be made with a good conscience."""
+    fault = owners_fault(owners, threshold)
+    if fault is not None:
+        raise ChainError(f"the owners will not do: {fault}")
 
 
 @node_errors()
@@ -156,9 +161,9 @@ def require_gas(w3: Web3, account: BaseAccount, gas: int) -> None:
 
 
 class Safe:
-    """A Safe 1.5.0 on a chain, whose code is what it should be.
+    """A Safe 1.5.0 on a chain, whose code is what it should be. Raises ChainError if it is not.
 
-    Raises ChainError if there is none at the address, or one that more than its owners can move.
+    A weak one is used all the same, with a warning: orders name it, and it may hold money.
     """
 
     @node_errors()
@@ -166,22 +171,26 @@ class Safe:
         self.w3, self.address = w3, Web3.to_checksum_address(address)
         self.chain_id = w3.eth.chain_id
         self.contract = contract(w3, address)
-        self.require_code()
+        if code_at(w3, self.address) != runtime("SafeProxy"):
+            raise ChainError(f"no Safe 1.5.0 at {self.address} on chain {self.chain_id}")
+        if code_at(w3, self.stored(0)) not in map(runtime, SINGLETONS):
+            raise ChainError(f"the Safe at {self.address} runs other code than Safe 1.5.0")
         self.owners: list[str] = self.contract.functions.getOwners().call()
         self.threshold: int = self.contract.functions.getThreshold().call()
-        require_owners(self.owners, self.threshold)
 
-    def require_code(self) -> None:
-        if code_at(self.w3, self.address) != runtime("SafeProxy"):
-            raise ChainError(f"no Safe 1.5.0 at {self.address} on chain {self.chain_id}")
-        if code_at(self.w3, self.stored(0)) not in map(runtime, SINGLETONS):
-            raise ChainError(f"the Safe at {self.address} runs other code than Safe 1.5.0")
+    @node_errors()
+    def require_signing(self) -> None:
+        """Raise ChainError unless it answers ERC-1271 as it should."""
         handler = code_at(self.w3, self.stored(HANDLER_SLOT))
         if handler != runtime("CompatibilityFallbackHandler"):
             raise ChainError(f"the Safe at {self.address} cannot sign: it has another handler")
+
+    @node_errors()
+    def warning(self) -> str:
+        """What is weak about it, for whoever confirms."""
         modules, _ = self.contract.functions.getModulesPaginated(FIRST_MODULE, 1).call()
-        if modules:
-            raise ChainError(f"{modules[0]} is a module of {self.address}: it needs no owner")
+        module = f"module {modules[0]} acts without the owners" if modules else None
+        return module or owners_fault(self.owners, self.threshold) or "nothing"
 
     def stored(self, slot: int) -> str:
         """The address in a storage slot."""

@@ -100,7 +100,7 @@ def propose(options: argparse.Namespace) -> None:
         options.file,
         {"kind": KIND, **asdict(transfer), "amount_units": str(units), "signatures": {}},
     )
-    proposal.show(rows(transfer, token))
+    proposal.show(rows(transfer, token) | {"careful": treasury.warning()})
 
 
 def require_possible(treasury: safe.Safe, token: Token, transfer: Transfer) -> None:
@@ -145,7 +145,7 @@ def confirm(options: argparse.Namespace) -> None:
     """Add an owner's signature to the file."""
     treasury, token, transfer, content = opened(options)
     owner = proposal.account(options)
-    proposal.show(rows(transfer, token))
+    proposal.show(rows(transfer, token) | {"careful": treasury.warning()})
     proposal.ask("Confirm this transfer? It cannot be taken back.", options.yes)
     signature = safe.confirm(treasury, transfer.agreed, owner)
     content["signatures"][owner.address] = "0x" + signature.hex()

@@ -5,6 +5,7 @@ import json
 import pytest
 from chain import account_of
 from conftest import AMOUNT, FEE, OWNERS, UNIT
+from otc_sdk.calls import call
 from otc_sdk.chain import EscrowAccount
 from otc_sdk.roles import Role
 from web3 import Web3
@@ -175,6 +176,30 @@ def test_an_order_of_another_escrow_is_refused(case, desk, file):
     desk.refuse("not this build's escrow", "panel", "confirm", file, "--yes", key=OWNERS[0])
 
 
+def test_a_safe_without_its_handler_signs_nothing(case, desk, made):
+    handler = safe.place_of("CompatibilityFallbackHandler")
+    code = safe.runtime("CompatibilityFallbackHandler").hex()
+    arguments = ("--panel", made, "--order", case.file, "--to-buyer", 40, "--way", "sign")
+    desk.chain.rpc("anvil_setCode", handler, f"0x{code}00")
+    try:
+        desk.refuse("another handler", "panel", "propose", *arguments, desk.folder / "x")
+    finally:
+        desk.chain.rpc("anvil_setCode", handler, f"0x{code}")
+
+
+def test_a_weak_panel_is_warned_of_and_still_rules(desk, anvil):
+    payer = anvil.funded_account("payer")
+    weak = safe.create(anvil.w3, payer, [owner.address for owner in OWNERS], 2)
+    found = safe.Safe(anvil.w3, weak)
+    assert found.warning() == "nothing"
+    lower = call("changeThreshold(uint256)", 1)
+    agreed = safe.Transaction(weak, found.chain_id, weak, lower, found.nonce)
+    signatures = {o.address: safe.confirm(found, agreed, o) for o in OWNERS[:2]}
+    safe.execute(found, agreed, signatures, payer)
+
+    assert "one owner act alone" in safe.Safe(anvil.w3, weak).warning()
+
+
 # Making a panel.
 
 
@@ -195,7 +220,7 @@ def test_a_panel_is_made_by_command(desk):
 def test_too_few_owners_are_refused(desk, count, threshold):
     owners = [owner.address for owner in OWNERS[:count]]
     payer = desk.chain.funded_account()
-    desk.refuse("too few owners", *create(*owners, threshold=threshold), key=payer)
+    desk.refuse("the owners will not do", *create(*owners, threshold=threshold), key=payer)
 
 
 def test_an_owner_named_twice_is_refused(desk):
