@@ -13,6 +13,7 @@ interface Vm {
     function chainId(uint256 id) external;
     function prank(address sender) external;
     function deployCode(string calldata what) external returns (address);
+    function deployCode(string calldata what, bytes calldata arguments) external returns (address);
     function deal(address account, uint256 balance) external;
     function etch(address account, bytes calldata code) external;
     function snapshotState() external returns (uint256 id);

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {IEscrow, Order, Settlement, State} from "../../contracts/interfaces/IEscrow.sol";
+import {IEscrow, Order, Role, Settlement, State} from "../../contracts/interfaces/IEscrow.sol";
+import {BurningWallet, MeteringWallet} from "./adversarial/Wallets.sol";
 import {Base} from "./Base.sol";
 
 /// @notice `settleBatch`: items go through or fail each for itself.
 contract SettleBatchTest is Base {
     uint256 private constant RELEASE = SELLER | COORDINATOR;
+    uint256 private constant GAS = 6_000_000;
 
     function items(uint256 count) private returns (Settlement[] memory made) {
         made = new Settlement[](count);
@@ -69,6 +71,20 @@ contract SettleBatchTest is Base {
         vm.prank(coordinator);
         bool[] memory settled = escrow.settleBatch(batch);
         vm.assertTrue(settled[0] && settled[1]);
+    }
+
+    /// Of two items the first may burn a third of the gas; then a third is the second's, and one is left for the end.
+    function test_eachItemHasAnEvenShareOfTheGas() external {
+        Settlement[] memory batch = items(2);
+        batch[0].order.seller = address(new BurningWallet());
+        batch[0].signatures = one(Role.Seller, "");
+        batch[1].order.seller = address(new MeteringWallet(GAS * 28 / 100, GAS * 34 / 100));
+        token.transfer(vaultOf(batch[1].order), AMOUNT);
+        batch[1].signatures = one(Role.Seller, "");
+        vm.prank(coordinator);
+        bool[] memory settled = escrow.settleBatch{gas: GAS}(batch);
+        vm.assertFalse(settled[0]);
+        vm.assertTrue(settled[1]);
     }
 
     function test_itemsAreForTheEscrowItself() external {
