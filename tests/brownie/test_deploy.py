@@ -7,6 +7,7 @@ from brownie import network, web3
 from otc_sdk import deployment
 
 from scripts import deploy as script
+from scripts import verify
 
 KEY = "0x" + "42" * 32
 
@@ -43,6 +44,14 @@ def test_it_deploys_and_writes_the_file(folder):
     written = deployment.read(folder, "development")
     assert written.escrow == deployment.escrow_address()
     deployment.verify(deployment.open_node(script.active_network()), written)
+
+
+def test_verify_compares_the_file_with_the_chain(folder, capsys):
+    with pytest.raises(SystemExit, match="no deployment on development"):
+        verify.main()
+    script.main()
+    verify.main()
+    assert f"verified {deployment.escrow_address()}" in capsys.readouterr().out
 
 
 def test_a_second_run_sends_nothing(folder, capsys):

@@ -5,6 +5,7 @@ import json
 import pytest
 from chain import account_of
 from conftest import COLD, OWNERS, UNIT
+from otc_sdk import keystore
 
 
 @pytest.fixture
@@ -30,6 +31,17 @@ def test_fees_go_to_cold_storage(desk, propose, rich_treasury, case):
     assert case.balance(case.terms.token, rich_treasury) == 0
     assert case.balance(case.terms.token, COLD) == before + held
     assert COLD in printed
+
+
+def test_the_key_may_be_in_an_encrypted_keystore(desk, propose, monkeypatch):
+    path, wallet = propose(amount="1"), desk.folder / "payer.json"
+    desk.confirm("treasury", path, 0, 2)
+    payer = keystore.create(wallet, "a password", keystore.LIGHT_SCRYPT_N)
+    desk.chain.rpc("anvil_setBalance", payer, hex(10**18))
+    monkeypatch.setenv(keystore.PASSWORD, "wrong")
+    desk.refuse("wrong password", "treasury", "submit", path, "--keystore", wallet)
+    monkeypatch.setenv(keystore.PASSWORD, "a password")
+    assert "arrived" in desk.run("treasury", "submit", path, "--keystore", wallet)
 
 
 def test_a_transfer_happens_once(desk, propose):
