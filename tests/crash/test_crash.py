@@ -42,9 +42,11 @@ RUNS = {
         "api-committed-not-answered",
     ),
 }
-# A worker needs this long to come up; younger ones are let live, or nothing would ever get done.
-AGES_SECONDS = (5.0, 12.0)
-PAUSES_SECONDS = (0.1, 0.5)
+# How long a worker lives once it has started: one that never gets that far does nothing at all.
+LIVES_SECONDS = (0.0, 6.0)
+# Each death makes the stack wait longer before the next start.
+MAX_DEATHS = 5
+PAUSES_SECONDS = (0.1, 0.4)
 
 
 @pytest.mark.parametrize("points", RUNS.values(), ids=RUNS)
@@ -68,34 +70,41 @@ def test_balances_are_right_while_workers_die_at_random() -> None:
     print(f"CRASH_SEED={seed}")
     with folder() as data_dir, Run("demo", "--json", "--data-dir", data_dir) as run:
         run.await_words("everything is up")
-        killed = kill_at_random(run, random.Random(seed))  # noqa: S311 - to be repeated
+        killed = kill_at_random(run, data_dir, random.Random(seed))  # noqa: S311 - to be repeated
         print("killed:", *killed)
         assert run.wait(DEMO_SECONDS) == 0, run.said() + logs(data_dir)
         run.require_nothing_left()
         require_right(result_of(run))
-        assert len(killed) >= len(WORKERS)
+        assert set(killed) == set(WORKERS)
         # Those that died at the very end were not needed any more.
         assert run.said().count("had died and was started again") >= len(killed) - len(WORKERS)
 
 
-def kill_at_random(run: Run, chance: random.Random) -> list[str]:
+def kill_at_random(run: Run, data_dir: Path, chance: random.Random) -> list[str]:
     """Kill random workers until the demo has ended; return their names."""
-    killed = []
+    killed: list[str] = []
+    ends: dict[int, float] = {}
     deadline = time.monotonic() + DEMO_SECONDS
     while run.alive():
-        assert time.monotonic() < deadline, f"{run.said()}\nkilled: {killed}"
+        assert time.monotonic() < deadline, f"{run.said()}\nkilled: {killed}\n{logs(data_dir)}"
         time.sleep(chance.uniform(*PAUSES_SECONDS))
-        name, age = chance.choice(WORKERS), chance.uniform(*AGES_SECONDS)
-        for process in workers(run.process.pid, name):
-            if time.time() - process.create_time() > age:
-                process.send_signal(signal.SIGKILL)
-                killed.append(name)
+        name = chance.choice(WORKERS)
+        worker = find(run.process.pid, name)
+        if worker is None or killed.count(name) >= MAX_DEATHS:
+            continue
+        started = (data_dir / "logs" / f"{name}.log").read_text().count(f"{name} started")
+        if started > killed.count(name):
+            ends.setdefault(worker.pid, time.monotonic() + chance.uniform(*LIVES_SECONDS))
+        if time.monotonic() > ends.get(worker.pid, deadline):
+            worker.send_signal(signal.SIGKILL)
+            killed.append(name)
     return killed
 
 
-def workers(parent: int, name: str) -> list[Any]:
+def find(parent: int, name: str) -> Any:
+    """The worker's process, if it runs."""
     try:
         children = psutil.Process(parent).children()
-        return [p for p in children if p.cmdline()[-2:] == ["worker", name]]
+        return next((p for p in children if p.cmdline()[-2:] == ["worker", name]), None)
     except psutil.NoSuchProcess:
-        return []
+        return None
