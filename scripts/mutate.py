@@ -309,8 +309,8 @@ def run(
                 results.append(done)
                 if keep:
                     RESULT.write_text(json.dumps(results, indent=1) + "\n")
-                place = f"{len(results) - known}/{len(mutants)} {done['file']}:{done['line']}"
-                print(place, done["operator"], done["verdict"], done["by"], flush=True)
+                where = f"{len(results) - known}/{len(mutants)} {done['file']}:{done['line']}"
+                print(where, done["operator"], done["verdict"], done["by"], flush=True)
         while not places.empty():
             places.get()[1].kill()
     return results
