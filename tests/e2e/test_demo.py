@@ -58,7 +58,6 @@ def test_an_interrupt_at_any_moment_ends_everything(moment: str, number: signal.
         run.require_nothing_left()
 
 
-@pytest.mark.skipif(not psutil.LINUX, reason="only Linux tells a child that its parent was killed")
 def test_a_killed_demo_takes_everything_with_it() -> None:
     with folder() as data_dir:
         with Run("demo", "--data-dir", data_dir) as run:
@@ -66,6 +65,7 @@ def test_a_killed_demo_takes_everything_with_it() -> None:
             names = set(run.names())
             assert {"anvil", "postgres", "api", "cosigner", "watcher", "sender", "keeper"} <= names
             run.interrupt(signal.SIGKILL)
-            run.require_nothing_left()
+            if psutil.LINUX:  # elsewhere nobody tells a child that its parent was killed
+                run.require_nothing_left()
         # What was left behind does not hinder the next start.
         require_right(demo_result(data_dir))
