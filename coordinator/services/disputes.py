@@ -1,5 +1,7 @@
 """Bringing disputes on chain: at a trader's word, or as the watchtower of a buyer who paid."""
 
+from contextlib import suppress
+
 from otc_sdk import calls, messages
 from otc_sdk.messages import Verify1271
 from otc_sdk.roles import Role
@@ -73,7 +75,8 @@ def watch(session: Session, platform: Platform, order: Order, escrow: Escrow, no
     signature = kept_signature(session, order.id, "Dispute", Role.BUYER)
     if signature is not None:
         reason = "the seller asked for a refund of an order that the buyer paid"
-        bring(session, platform, order, Role.BUYER, signature, Actor.COORDINATOR, reason, now)
+        with suppress(Conflict):  # refused too often: no order may end the watcher or the keeper
+            bring(session, platform, order, Role.BUYER, signature, Actor.COORDINATOR, reason, now)
 
 
 def watch_due(session: Session, platform: Platform, now: int, limit: int) -> None:

@@ -1,11 +1,16 @@
 """Taking an ad: the best one, or one by its number. The row is locked, so it is never oversold."""
 
-from sqlmodel import Session, col, select
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import ColumnElement, Numeric, and_, cast, literal
+from sqlmodel import Session, col, func, select
 
 from coordinator.db.ads import Ad
 from coordinator.domain.ads import AdStatus
 from coordinator.domain.errors import Conflict, NotFound
 from coordinator.domain.matching import Want, amount_units, best, mismatch
+from coordinator.domain.money import minor_digits
 from coordinator.services.ads import by_priority, offer_of
 
 # How many ads a search looks at before it gives up; more would let one taker hold up the book.
@@ -21,10 +26,7 @@ def take(session: Session, want: Want, ad_id: int | None, decimals: int) -> tupl
     for _ in range(MAX_TRIES):
         query = (
             by_priority(want.side.opposite, want.fiat, want.worst_price)
-            .where(
-                col(Ad.payment_methods).contains([want.payment_method]),
-                col(Ad.available_units) >= max(want.amount_units or 1, 1),
-            )
+            .where(col(Ad.payment_methods).contains([want.payment_method]), fits(want, decimals))
             .limit(MAX_CANDIDATES)
         )
         ads = session.exec(query).all()
@@ -36,6 +38,20 @@ def take(session: Session, want: Want, ad_id: int | None, decimals: int) -> tupl
         except Conflict:
             session.expire_all()
     raise Conflict("busy", "the ads changed while matching; try again")
+
+
+def fits(want: Want, decimals: int) -> ColumnElement[bool]:
+    """As domain.matching.mismatch, where the ads are: those that serve nobody use no search up."""
+    digits, price = minor_digits(want.fiat), cast(col(Ad.price), Numeric)
+    units: ColumnElement[Any] = literal(want.amount_units, Numeric)
+    if want.amount_units is None:
+        wanted = literal((want.fiat_amount_minor or 0) * 10**decimals, Numeric)
+        units = func.div(wanted, price * 10**digits, type_=Numeric)
+    minor = units * price * literal(Decimal(10) ** (digits - decimals), Numeric)
+    fiat = func.floor(minor + literal(Decimal("0.5"), Numeric), type_=Numeric)
+    enough = and_(units > 0, units <= cast(col(Ad.available_units), Numeric))
+    limits = fiat.between(col(Ad.min_fiat_minor), col(Ad.max_fiat_minor))
+    return and_(enough, limits, col(Ad.maker) != want.taker)
 
 
 def reserve(session: Session, want: Want, ad_id: int, decimals: int) -> tuple[Ad, int]:

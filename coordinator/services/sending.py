@@ -11,18 +11,23 @@ from coordinator.services.ports import Receipt, SignedTransaction
 
 
 def pending(session: Session, chain_id: int, now: int, limit: int) -> list[Intent]:
-    """Intents without a nonce whose time has come: disputes defend somebody, so they go first."""
+    """Intents without a nonce whose time has come.
+
+    Disputes defend somebody, so they go first; what was never tried goes before what failed.
+    """
     query = select(Intent).where(
         Intent.chain_id == chain_id, Intent.status == "pending", Intent.try_after <= now
     )
+    oldest = col(Intent.try_after), col(Intent.id)
     disputes_first = col(Intent.key).startswith("dispute:").desc()
-    return list(session.exec(query.order_by(disputes_first, col(Intent.id)).limit(limit)).all())
+    return list(session.exec(query.order_by(disputes_first, *oldest).limit(limit)).all())
 
 
 def postpone(session: Session, intent_id: int, reason: str, until: int) -> None:
-    """The chain refuses the call for now: keep why, and look again at `until`."""
+    """The call is refused for now: keep why, and look again at `until`. In flight, it goes on."""
     intent = session.get_one(Intent, intent_id, with_for_update=True)
-    intent.reason, intent.try_after = reason[:500], until
+    if intent.status == "pending":
+        intent.reason, intent.try_after = reason[:500], until
 
 
 def unfinished(session: Session, chain_id: int, sender: str) -> list[tuple[Intent, Slot]]:

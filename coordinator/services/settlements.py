@@ -1,5 +1,7 @@
 """Gathering the signatures of a settlement, and sending it once the policy allows it."""
 
+from contextlib import suppress
+
 from otc_sdk import calls, messages
 from otc_sdk.messages import Verify1271
 from otc_sdk.policy import State, allows
@@ -94,7 +96,7 @@ def require_possible(session: Session, order: Order, to_buyer_units: int) -> Non
 def find_or_open(
     session: Session, order: Order, role: Role, to_buyer_units: int, valid_until: int
 ) -> Settlement:
-    """The settlement of these values. Raises Conflict if the role has opened too many."""
+    """The settlement of these values. Raises Conflict if it failed, or the role opened too many."""
     found = session.exec(
         select(Settlement).where(
             Settlement.order_id == order.id,
@@ -102,6 +104,8 @@ def find_or_open(
             Settlement.valid_until == valid_until,
         )
     ).first()
+    if found is not None and found.status == "failed":
+        raise Conflict("settlement_failed", "the chain refused it; sign with another valid_until")
     if found is not None:
         return found
     signed = session.exec(
@@ -281,7 +285,8 @@ def send_defaults(session: Session, platform: Platform, now: int, limit: int) ->
         state = State(escrow.refund_requested_at, escrow.final_disputed_at)
         if allows(set(), units, terms, state, time, escrow.final_units):
             data = calls.settle(terms, units, time + DEFAULT_VALIDITY_SECONDS, {})
-            intents.enqueue(session, platform, f"default:{order_id}", order_id, data, now)
+            with suppress(Conflict):  # refused too often: the others' must be sent all the same
+                intents.enqueue(session, platform, f"default:{order_id}", order_id, data, now)
 
 
 def failed(session: Session, order: Order, settlement_id: int, reason: str, now: int) -> None:

@@ -28,6 +28,8 @@ FINAL_REFUSALS = (
     "AlreadySettled", "AlreadyDisputed", "Expired", "ExceedsAmount", "InvalidTerms", "TooExpensive",
 )  # fmt: skip
 RETRY_REFUSED_SECONDS = 15
+# What the node failed at, or what is over the fee ceiling, goes behind what waits meanwhile.
+RETRY_HELD_UP_SECONDS = 5
 
 
 class Sender:
@@ -89,6 +91,7 @@ class Sender:
             act()
         except NodeDown as error:
             log.warning("held up", intent=intent.key, order_id=intent.order_id, error=str(error))
+            self.postpone(intent, str(error), RETRY_HELD_UP_SECONDS)
 
     def send(self, intent: Intent) -> None:
         """Give a pending intent a nonce and broadcast it."""
@@ -114,10 +117,12 @@ class Sender:
         """Drop what can never succeed; look at the rest again later."""
         if reason.startswith(FINAL_REFUSALS):
             self.drop(intent, reason)
-            return
+        else:
+            self.postpone(intent, reason, RETRY_REFUSED_SECONDS)
+
+    def postpone(self, intent: Intent, reason: str, seconds: int) -> None:
         with transaction(self.engine) as session:
-            until = self.now() + RETRY_REFUSED_SECONDS
-            sending.postpone(session, intent.id or 0, reason, until)
+            sending.postpone(session, intent.id or 0, reason, self.now() + seconds)
 
     def drop(self, intent: Intent, reason: str) -> None:
         log.warning("obsolete", intent=intent.key, order_id=intent.order_id, reason=reason)

@@ -182,7 +182,7 @@ def test_one_that_is_refused_for_now_holds_up_no_other(books: Books) -> None:
         sending.postpone(session, books.intent().id or 0, "Short()", books.world.now + 1)
     assert [intent.key for intent in books.pending()] == ["b"]
     books.world.chain.mine()
-    assert [intent.key for intent in books.pending()] == ["a", "b"]
+    assert [intent.key for intent in books.pending()] == ["b", "a"], "never tried goes first"
 
 
 def test_disputes_go_first(books: Books) -> None:
