@@ -1,0 +1,74 @@
+"""The co-signer's day and the keeper's round belong to everybody."""
+
+from coordinator.db.settlements import Settlement
+from coordinator.services.ports import NodeDown
+from tests.findings.world import CONTRACT_SIGNATURE, EVIL, DirectCosigner, keeper_of
+from tests.world import AMOUNT, BUYER, SELLER, TOTAL, World
+
+
+def status(world: World, settlement: Settlement) -> str:
+    kept: Settlement = world.get(Settlement, settlement.id)
+    return kept.status
+
+
+def test_a_signer_that_no_node_can_check_holds_up_nobody(world: World) -> None:
+    """Found: one such signature, and no release of anybody was co-signed again."""
+    hostile = world.place(world.post_ad(maker=EVIL.address))
+    world.sign_terms(hostile, EVIL, BUYER)
+    world.mine(world.deposit(hostile))
+    world.chain.says_1271 = lambda *_: True
+    stuck = world.sign_settlement(hostile, EVIL, AMOUNT, signature=CONTRACT_SIGNATURE)
+    honest = world.sign_settlement(world.paid(), SELLER, AMOUNT)
+
+    def fail(*_: object) -> bool:
+        raise NodeDown("out of gas")
+
+    world.chain.says_1271 = fail
+    keeper_of(world).step()
+    assert (status(world, stuck), status(world, honest)) == ("cosigning", "ready")
+
+
+def test_a_refund_takes_nothing_of_the_cap(world: World) -> None:
+    """Found: a refund of one millionth of a dollar counted as the whole amount of its order."""
+    dust = world.place(world.post_ad(), amount_units=TOTAL)
+    world.mine(world.deposit(dust, 1))
+    refund = world.sign_settlement(dust, BUYER, 0)
+    release = world.sign_settlement(world.paid(), SELLER, AMOUNT)
+    keeper_of(world, DirectCosigner(world, cap_units=AMOUNT)).step()
+    assert (status(world, refund), status(world, release)) == ("ready", "ready")
+
+
+def test_an_order_counts_once_against_the_cap(world: World) -> None:
+    """Found: one seller's signatures of one order used up the day for everybody."""
+    order_id = world.paid()
+    keeper = keeper_of(world, DirectCosigner(world, cap_units=2 * AMOUNT))
+    for hours in (1, 2, 3):
+        world.sign_settlement(order_id, SELLER, AMOUNT, world.now + hours * 3600)
+    keeper.step()
+    release = world.sign_settlement(world.paid(), SELLER, AMOUNT)
+    keeper.step()
+    assert status(world, release) == "ready"
+
+
+def test_a_full_day_is_no_refusal_for_ever(world: World) -> None:
+    """Found: what the cap had refused was never asked for again, and the release was lost."""
+    release = world.sign_settlement(world.paid(), SELLER, AMOUNT)
+    cosigner = DirectCosigner(world, cap_units=0)
+    keeper_of(world, cosigner).step()
+    assert status(world, release) == "cosigning"
+    cosigner.cap_units = AMOUNT
+    keeper_of(world, cosigner).step()
+    assert status(world, release) == "ready"
+
+
+def test_a_deposit_that_is_not_final_is_no_refusal_for_ever(world: World) -> None:
+    """Found: a co-signer a block behind refused a release for good."""
+    order_id = world.place(world.post_ad())
+    world.sign_terms(order_id)
+    world.mine(world.deposit(order_id), final=False)
+    refund = world.sign_settlement(order_id, BUYER, 0)
+    keeper_of(world).step()
+    assert status(world, refund) == "cosigning"
+    world.mine()
+    keeper_of(world).step()
+    assert status(world, refund) == "ready"

@@ -1,0 +1,124 @@
+"""One key sends for everybody: no party may hold it up, empty it, or use it for something else."""
+
+import pytest
+from otc_sdk import calls
+
+from coordinator.db.intents import Intent, Slot
+from coordinator.db.session import transaction
+from coordinator.workers.sender import MAX_INTENTS_PER_STEP
+from tests.chain import account_of
+from tests.findings.world import (
+    COMPUTE_FOR_EVER,
+    EVIL,
+    SAY_YES,
+    LiveWorld,
+    burn_then_say_yes,
+)
+from tests.world import AMOUNT, BUYER
+
+# About 13 million gas, and about one million.
+OVER_THE_GAS_LIMIT = burn_then_say_yes(3_600_000)
+WITHIN_THE_GAS_LIMIT = burn_then_say_yes(700_000)
+
+
+def hostile(live: LiveWorld, intents: int = 2) -> str:
+    """An order whose seller is a contract and waits to have splits sent."""
+    order_id = live.funded(seller=EVIL)
+    with live.code(EVIL.address, SAY_YES):
+        for units in range(1, intents + 1):
+            live.split(order_id, units, EVIL)
+    return order_id
+
+
+@pytest.mark.parametrize("code", [COMPUTE_FOR_EVER, OVER_THE_GAS_LIMIT])
+def test_a_signer_who_computes_for_ever_silences_nobody(live: LiveWorld, code: str) -> None:
+    """Found: one intent that no node could simulate kept all others from being sent."""
+    hostile(live)
+    order_id = live.paid()
+    live.open_dispute(order_id)
+    with live.code(EVIL.address, code):
+        live.carry()
+    assert live.disputed(order_id)
+
+
+def test_a_whole_step_of_hostile_intents_silences_nobody(live: LiveWorld) -> None:
+    """Found: intents over the fee ceiling filled every step, and no other was looked at again."""
+    hostile(live, MAX_INTENTS_PER_STEP)
+    order_id = live.paid()
+    live.split(order_id, 1)
+    live.account.max_fee_wei = 500_000 * live.account.fees(None)["maxFeePerGas"]
+    with live.code(EVIL.address, WITHIN_THE_GAS_LIMIT):
+        live.carry(2)
+    assert live.status(order_id) == "completed"
+
+
+def test_disputes_go_first(live: LiveWorld) -> None:
+    """Found: a queue of settlements could delay a dispute beyond the seller's refund window."""
+    settled, disputed = live.funded(), live.paid()
+    live.split(settled, 1)
+    live.open_dispute(disputed)
+    live.sender.step()
+    first, second = live.intents_of(disputed)[0], live.intents_of(settled)[0]
+    assert first.id is not None
+    assert second.id is not None
+    assert first.id > second.id
+    assert nonce(live, first.id) < nonce(live, second.id)
+
+
+def nonce(live: LiveWorld, intent_id: int) -> int:
+    slot: Slot = live.get(Slot, intent_id)
+    return slot.nonce
+
+
+def test_a_dispute_of_a_gas_burner_costs_nothing(live: LiveWorld) -> None:
+    """Found: a contract's signature could burn half a block of the coordinator's gas."""
+    order_id = live.funded(seller=EVIL)
+    before = live.anvil.w3.eth.get_balance(live.gas.address)
+    with live.code(EVIL.address, SAY_YES):
+        live.open_dispute_as_contract(order_id)
+    with live.code(EVIL.address, OVER_THE_GAS_LIMIT):
+        live.carry(2)
+    assert live.intent(order_id).status == "obsolete"
+    assert live.anvil.w3.eth.get_balance(live.gas.address) == before
+
+
+def test_what_is_over_the_fee_ceiling_waits_alone(live: LiveWorld) -> None:
+    """Found: a transaction dearer than the ceiling ended the step for all that came after it."""
+    dear = hostile(live)
+    order_id = live.paid()
+    live.split(order_id, 1)
+    live.account.max_fee_wei = 500_000 * live.account.fees(None)["maxFeePerGas"]
+    with live.code(EVIL.address, WITHIN_THE_GAS_LIMIT):
+        live.carry()
+    assert live.status(order_id) == "completed"
+    assert {intent.status for intent in live.intents_of(dear)} == {"pending"}
+
+
+def test_the_key_calls_the_escrow_only(live: LiveWorld) -> None:
+    """Found: whoever could write an intent could send the key's own tokens anywhere."""
+    order_id, thief = live.funded(), account_of("thief").address
+    live.anvil.send(live.owner, live.platform.token, calls.transfer(live.gas.address, AMOUNT))
+    theft = Intent(
+        key="theft", chain_id=live.platform.domain.chain_id, order_id=order_id,
+        to=live.platform.token, data="0x" + calls.transfer(thief, AMOUNT).hex(),
+        status="pending", created_at=0,
+    )  # fmt: skip
+    with transaction(live.engine) as session:
+        session.add(theft)
+    live.carry()
+    assert live.intent(order_id).status == "obsolete"
+    assert live.tokens(thief) == 0
+
+
+def test_an_intent_whose_nonce_was_used_elsewhere_gets_another(live: LiveWorld) -> None:
+    """Found: once the key was used elsewhere, the intent with that nonce was never sent."""
+    order_id = live.paid()
+    with live.held_back():
+        live.open_dispute(order_id)
+        live.sender.step()
+        live.anvil.rpc("anvil_dropAllTransactions")
+    live.anvil.send(live.gas, BUYER.address, b"")
+    live.mine()
+    live.carry(2)
+    assert live.disputed(order_id)
+    assert "nonce_lost" in live.events(order_id)
