@@ -196,18 +196,18 @@ def default_split(bench: Bench) -> dict[str, int]:
     order = bench.funded()
     bench.call(bench.parties[Role.BUYER], calls.dispute(order, Role.BUYER))
     bench.time += order.ruling_window_seconds + order.final_window_seconds
-    return {
-        "default_split": bench.settle(bench.relayer, order, order.default_to_buyer_units(), [])
-    }
+    return {"default_split": bench.settle(bench.relayer, order, order.default_to_buyer_units(), [])}
 
 
 def release_in_batch(bench: Bench) -> int:
     """One seller's orders with as many buyers; a share of the transaction, rounded up."""
     orders = [bench.funded(f"buyer {i}") for i in range(BATCH)]
-    data = calls.settle_batch([
-        (order, AMOUNT, VALID_UNTIL, bench.signed(order, AMOUNT, [Role.SELLER]))
-        for order in orders
-    ])
+    data = calls.settle_batch(
+        [
+            (order, AMOUNT, VALID_UNTIL, bench.signed(order, AMOUNT, [Role.SELLER]))
+            for order in orders
+        ]
+    )
     used = bench.call(bench.parties[Role.COORDINATOR], data)
     vaults = [Web3.to_checksum_address(bench.vault(order)) for order in orders]
     if not all(bench.anvil.w3.eth.get_code(vault) for vault in vaults):

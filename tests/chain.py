@@ -51,7 +51,9 @@ class Anvil:
         """Raises RuntimeError if anvil does not listen in time."""
         self.process = subprocess.Popen(  # noqa: S603
             [find_binary("anvil"), "--host", "127.0.0.1", "--port", "0", *self.options],
-            stdout=self.log, stderr=subprocess.STDOUT, text=True,
+            stdout=self.log,
+            stderr=subprocess.STDOUT,
+            text=True,
         )
         try:
             self.w3 = connect(f"http://{self.wait_until_listening()}")

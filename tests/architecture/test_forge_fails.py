@@ -28,7 +28,10 @@ def test_exit_code_tells_failure(tmp_path: Path, condition: str, passes: bool) -
     (tmp_path / "test" / "One.t.sol").write_text(TEST_CONTRACT.format(condition=condition))
     run = subprocess.run(  # noqa: S603
         [sys.executable, ROOT / "scripts" / "forge.py", "test", "--root", tmp_path],
-        capture_output=True, text=True, timeout=120, check=False,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
     assert ("1 passed" if passes else "1 failed") in run.stdout, run.stdout + run.stderr
     assert (run.returncode == 0) is passes

@@ -50,10 +50,14 @@ def read_vectors(path: Path = POLICY_JSON) -> tuple[dict[str, int], list[Vector]
         Vector(
             None if requested == never else requested,
             None if disputed == never else disputed,
-            time, from_bits(roles), to_buyer, allowed,
+            time,
+            from_bits(roles),
+            to_buyer,
+            allowed,
         )
-        for requested, disputed, time, roles, to_buyer, allowed
-        in zip(*(data[column] for column in columns), strict=True)
+        for requested, disputed, time, roles, to_buyer, allowed in zip(
+            *(data[column] for column in columns), strict=True
+        )
     ]
     return data["terms"], rows
 
@@ -130,7 +134,8 @@ def test_the_sdk_answers_every_vector() -> None:
     parties = {role: account_of(role.label) for role in Role}
     order = terms(base, 1, account_of("token").address, parties)
     wrong = [
-        v for v in VECTORS
+        v
+        for v in VECTORS
         if allows(v.roles, v.to_buyer, order, v.at(base), base + v.time) is not v.allowed
     ]
     assert len(VECTORS) > 3_000
@@ -150,7 +155,8 @@ def test_the_contract_obeys_every_vector_it_can_be_brought_to(world: World, stat
 
     reached = max(requested_at or 0, disputed_at or 0)
     of_state = [
-        v for v in VECTORS
+        v
+        for v in VECTORS
         if (v.requested_at, v.disputed_at) == (requested_at, disputed_at) and v.time >= reached
     ]
     assert len(of_state) >= 300
@@ -186,8 +192,13 @@ def test_ids_and_vaults_are_the_contracts(world: World) -> None:
     contract = world.contract()
     plain = world.terms(world.anvil.now(), salt=100)
     widest = replace(
-        plain, amount_units=2**128 - 1, fee_units=2**128 - 1, pay_by=2**64 - 1, salt=2**64 - 1,
-        refund_window_seconds=2**32 - 1, default_buyer_bps=2**16 - 1,
+        plain,
+        amount_units=2**128 - 1,
+        fee_units=2**128 - 1,
+        pay_by=2**64 - 1,
+        salt=2**64 - 1,
+        refund_window_seconds=2**32 - 1,
+        default_buyer_bps=2**16 - 1,
     )
     for order in (plain, widest):
         order_id = order.order_id(world.domain)
@@ -207,20 +218,14 @@ def test_the_contract_takes_the_sdks_messages(world: World) -> None:
     request = messages.refund_request(world.domain, order_id)
     signature = messages.sign(world.parties[Role.SELLER], request)
     account.send(world.domain.escrow, calls.request_refund(order, signature))
-    opening = messages.sign(
-        world.parties[Role.BUYER], messages.dispute(world.domain, order_id)
-    )
+    opening = messages.sign(world.parties[Role.BUYER], messages.dispute(world.domain, order_id))
     account.dispute(order, Role.BUYER, opening)
     state = account.state(order_id)
     assert state.disputed_at >= state.refund_requested_at >= order.pay_by
 
     by = sign_all(world, order, {600_001})[600_001]
-    account.settle(
-        order, 600_001, FOREVER, {r: by[r] for r in (Role.BUYER, Role.ARBITRATOR)}
-    )
-    assert world.anvil.w3.eth.get_code(
-        world.contract().functions.vaultOf(order_id).call()
-    )
+    account.settle(order, 600_001, FOREVER, {r: by[r] for r in (Role.BUYER, Role.ARBITRATOR)})
+    assert world.anvil.w3.eth.get_code(world.contract().functions.vaultOf(order_id).call())
 
 
 def test_a_refused_signature_names_the_sdks_digest(world: World) -> None:

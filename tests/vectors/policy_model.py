@@ -89,8 +89,7 @@ def refund_window_passed(moment: Moment) -> bool:
 def arbitrator_silent(moment: Moment) -> bool:
     """Disputed, and past the ruling window."""
     return (
-        moment.disputed_at is not None
-        and moment.time >= moment.disputed_at + TERMS.ruling_window
+        moment.disputed_at is not None and moment.time >= moment.disputed_at + TERMS.ruling_window
     )
 
 
