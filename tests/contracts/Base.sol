@@ -7,6 +7,12 @@ import {TetherMock} from "../../contracts/mocks/TetherMock.sol";
 
 /// @notice The cheatcodes that these tests use.
 interface Vm {
+    struct Log {
+        bytes32[] topics;
+        bytes data;
+        address emitter;
+    }
+
     function addr(uint256 key) external pure returns (address);
     function sign(uint256 key, bytes32 digest) external pure returns (uint8 v, bytes32 r, bytes32 s);
     function warp(uint256 time) external;
@@ -21,6 +27,8 @@ interface Vm {
     function expectRevert() external;
     function expectRevert(bytes calldata data) external;
     function expectEmit(address emitter) external;
+    function recordLogs() external;
+    function getRecordedLogs() external returns (Log[] memory logs);
     function assume(bool condition) external pure;
     function readFile(string calldata path) external view returns (string memory);
     function parseJsonUint(string calldata json, string calldata key) external pure returns (uint256);
@@ -194,6 +202,14 @@ abstract contract Base {
         vm.expectRevert(reason);
         vm.prank(NOBODY);
         escrow.settle(order, toBuyer, FOREVER, signed);
+    }
+
+    /// How many of these events there were since `vm.recordLogs`, and the data of the last.
+    function emitted(bytes32 topic) internal returns (uint256 count, bytes memory data) {
+        Vm.Log[] memory logs = vm.getRecordedLogs();
+        for (uint256 i; i < logs.length; ++i) {
+            if (logs[i].topics[0] == topic) (count, data) = (count + 1, logs[i].data);
+        }
     }
 
     function requestRefund(Order memory order) internal {

@@ -124,6 +124,13 @@ contract SettleTest is Base {
         assertPaid(495e6, 5e6, 0);
     }
 
+    function test_shortPaysWhenMoreThanTheTradersSigned() external {
+        Order memory order = makeOrder();
+        token.transfer(vaultOf(order), 500e6);
+        settle(order, 500e6, BOTH | COORDINATOR | ARBITRATOR);
+        assertPaid(495e6, 5e6, 0);
+    }
+
     function test_shortRefusesMoreThanThereIs() external {
         Order memory order = makeOrder();
         token.transfer(vaultOf(order), 500e6);
@@ -323,7 +330,10 @@ contract SettleTest is Base {
         vm.expectEmit(address(escrow));
         emit IEscrow.ClaimCreated(orderIdOf(order), owners[who], dues[who]);
         settledEvent(order, 400e6, BOTH);
+        vm.recordLogs();
         escrow.settle(order, 400e6, FOREVER, signed);
+        (uint256 claims,) = emitted(IEscrow.ClaimCreated.selector);
+        vm.assertEq(claims, 1);
 
         for (uint256 i; i < 3; ++i) {
             bool refused = i == who;

@@ -5,6 +5,15 @@ import {IEscrow, Order, Role, Settlement, State} from "../../contracts/interface
 import {BurningWallet, MeteringWallet} from "./adversarial/Wallets.sol";
 import {Base} from "./Base.sol";
 
+/// A token whose balance is a reason of a thousand bytes.
+contract LongReasonToken {
+    function balanceOf(address) external pure returns (uint256) {
+        assembly ("memory-safe") {
+            revert(mload(0x40), 1000)
+        }
+    }
+}
+
 /// @notice `settleBatch`: items go through or fail each for itself.
 contract SettleBatchTest is Base {
     uint256 private constant RELEASE = SELLER | COORDINATOR;
@@ -24,7 +33,10 @@ contract SettleBatchTest is Base {
 
     function test_allGoThrough() external {
         Settlement[] memory batch = items(3);
+        vm.recordLogs();
         bool[] memory settled = escrow.settleBatch(batch);
+        (uint256 failures,) = emitted(IEscrow.SettlementFailed.selector);
+        vm.assertEq(failures, 0);
         for (uint256 i; i < 3; ++i) {
             vm.assertTrue(settled[i]);
             vm.assertEq(vaultOf(batch[i].order).code.length, 40);
@@ -52,6 +64,17 @@ contract SettleBatchTest is Base {
         vm.assertTrue(settled[2]);
         vm.assertEq(token.balanceOf(vaultOf(batch[1].order)), AMOUNT);
         vm.assertEq(token.balanceOf(buyer), 2 * (AMOUNT - FEE));
+    }
+
+    function test_aReasonIsCut() external {
+        Settlement[] memory batch = items(1);
+        batch[0].order.token = address(new LongReasonToken());
+        batch[0].signatures = "";
+        vm.recordLogs();
+        escrow.settleBatch(batch);
+        (uint256 failures, bytes memory data) = emitted(IEscrow.SettlementFailed.selector);
+        vm.assertEq(failures, 1);
+        vm.assertEq(abi.decode(data, (bytes)).length, 324);
     }
 
     function test_sameOrderTwiceSettlesOnce() external {

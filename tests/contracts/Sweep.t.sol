@@ -4,6 +4,7 @@ pragma solidity 0.8.37;
 import {IEscrow, Order} from "../../contracts/interfaces/IEscrow.sol";
 import {ContractSigner} from "../../contracts/mocks/ContractSigner.sol";
 import {RefusingToken} from "../../contracts/mocks/RefusingToken.sol";
+import {OddToken} from "./adversarial/OddToken.sol";
 import {Base} from "./Base.sol";
 
 /// @notice `sweep`: what is not the order's goes to the seller, whoever sends it.
@@ -68,6 +69,21 @@ contract SweepTest is Base {
         vm.prank(buyer);
         escrow.claim(order, buyer, 0, "");
         vm.assertEq(refusing.balanceOf(buyer), 396e6);
+    }
+
+    /// A claim that the token itself took from is no reason to keep other tokens.
+    function test_foreignTokensGoEvenIfAClaimIsNotCovered() external {
+        OddToken odd = new OddToken(6, buyer);
+        OddToken foreign = new OddToken(6, buyer);
+        Order memory order = makeOrder();
+        order.token = address(odd);
+        odd.mint(vaultOf(order), AMOUNT);
+        odd.turn(OddToken.Way.FreezesBuyer);
+        settle(order, 400e6, SELLER | BUYER);
+        odd.rebase(vaultOf(order), 395e6);
+        foreign.mint(vaultOf(order), 8);
+        sweep(order, address(foreign), 8);
+        vm.assertEq(foreign.balanceOf(seller), 8);
     }
 
     function test_aRefusedTokenCanBeTriedAgain() external {

@@ -55,6 +55,8 @@ contract VaultTest is Base {
         vault.sweep(order, address(token));
         onlyEscrow(seller);
         vault.fundWithPermit2(order, 0, 0, "");
+        onlyEscrow(seller);
+        vault.publish(order);
         Settlement memory item = Settlement(order, 0, FOREVER, "");
         vm.expectRevert(abi.encodeWithSelector(IEscrow.OnlySelf.selector, seller));
         vm.prank(seller);

@@ -9,6 +9,7 @@ contract OddToken {
         AnswersLong,
         TakesAFee,
         Reenters,
+        ReentersFirst,
         // From here on nobody is paid
         AnswersFalse,
         AnswersTwo,
@@ -62,6 +63,7 @@ contract OddToken {
         if (way == Way.RevertsLong) revertWith(100_000);
         if (way == Way.BurnsGas) while (true) {}
         if (way == Way.AnswersFalse || way == Way.AnswersFalseToBuyer && toBuyer) answer(0, 32);
+        if (way == Way.ReentersFirst) reenter();
         balanceOf[msg.sender] -= amount;
         balanceOf[to] += way == Way.TakesAFee ? amount - amount / 100 : amount;
         if (way == Way.Reenters) reenter();

@@ -9,7 +9,7 @@ import {OddToken} from "./OddToken.sol";
 /// changes nothing and goes through once the token behaves, or what was not paid is a claim that can be withdrawn
 /// then; and to the unit nothing is lost.
 contract TokensTest is Base {
-    uint256 private constant WAYS = 16;
+    uint256 private constant WAYS = 17;
     uint256 private constant EXITS = 8;
     uint256 private constant GAS = 30_000_000;
 
@@ -239,6 +239,21 @@ contract TokensTest is Base {
         vm.assertEq(odd.balanceOf(buyer), due);
         vm.assertEq(odd.balanceOf(vaultOf(order)), 0);
         vm.assertEq(odd.entered(), 0);
+    }
+
+    /// Tokens with a hook before the transfer call back while the vault still holds what is being claimed: a sweep
+    /// then would take it for a surplus.
+    function test_aClaimIsNotSweptFromUnderItsOwner() external {
+        Order memory order = oddOrder(6, AMOUNT, AMOUNT);
+        odd.turn(OddToken.Way.FreezesBuyer);
+        settle(order, AMOUNT / 2, SELLER | BUYER);
+        uint256 due = escrow.claimOf(orderIdOf(order), buyer);
+        odd.callBack(address(escrow), abi.encodeCall(escrow.sweep, (order, address(odd))));
+        odd.turn(OddToken.Way.ReentersFirst);
+        vm.prank(buyer);
+        escrow.claim(order, buyer, 0, "");
+        vm.assertEq(odd.entered(), 0);
+        vm.assertEq(odd.balanceOf(buyer), due);
     }
 
     // Rebasing

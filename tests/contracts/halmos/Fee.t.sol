@@ -8,9 +8,10 @@ import {Vm} from "../Base.sol";
 /// @notice Proven: terms are usable only if their fee is at most a twentieth of the amount and their four roles are
 /// four addresses, for all terms; and for all amounts, fees and shares of at most 8 bits, the fee taken is at most a
 /// twentieth of the share, and less than a unit below the exact one.
-/// Assumed: nothing. Products of unknowns beyond 8 bits are too hard for the prover; `testFuzz_payoutsAddUpToTheBalance`
-/// (Settle.t.sol) tries them, and the argument does not depend on the width: from 20 f <= a follows
-/// floor(f t / a) <= t / 20, and the rest of a division is smaller than its divisor.
+/// Assumed: that the escrow computes the fee so; Escrow.t.sol proves it of one amount and fee. Products of unknowns
+/// beyond 8 bits are too hard for the prover: `testFuzz_payoutsAddUpToTheBalance` (Settle.t.sol) tries them, and the
+/// argument does not depend on the width: from 20 f <= a follows f t / a <= t / 20, and the rest of a division is
+/// smaller than its divisor.
 contract FeeProof {
     using Terms for Order;
 
