@@ -53,6 +53,20 @@ safe: .venv-safe/done node_modules/done  ## Panel and treasury as Safes, tested;
 	@printf '%s\n' "$(CURDIR)" "$(CURDIR)/sdk" > $$(.venv-safe/bin/python -c 'import site; print(site.getsitepackages()[0])')/otc.pth
 	.venv-safe/bin/pytest tests/safe
 
+.PHONY: prove
+prove: install .venv-audit/done  ## Long: invariants at 1,024 x 64, proofs and bugs planted in them, slither, mutants
+	FOUNDRY_PROFILE=prove $(BIN)/python scripts/forge.py test
+	.venv-audit/bin/python scripts/prove.py
+	.venv-audit/bin/python scripts/prove.py --planted
+	.venv-audit/bin/python scripts/slither.py
+	$(BIN)/python scripts/mutate.py --jobs $(JOBS)
+
+.PHONY: prove-short
+prove-short: install .venv-audit/done  ## The same in minutes: the quick proofs, slither, every fortieth mutant
+	.venv-audit/bin/python scripts/prove.py --quick
+	.venv-audit/bin/python scripts/slither.py
+	$(BIN)/python scripts/mutate.py --jobs $(JOBS) --every 40 --least 90
+
 .PHONY: bench-gas
 bench-gas: install  ## Gas of every verb, into benchmarks/results/gas.json
 	$(BIN)/python benchmarks/gas.py
@@ -106,7 +120,8 @@ lock: .uv/done  ## Lock the Python dependencies anew
 	$(LOCK) pyproject.toml --group dev -o requirements/dev.txt
 	$(LOCK) --group brownie -o requirements/brownie.txt
 	$(LOCK) --group safe -o requirements/safe.txt
+	$(LOCK) --group audit -o requirements/audit.txt
 
 .PHONY: clean
 clean:  ## Remove everything that was installed, built or left by a run
-	rm -rf .uv .venv .venv-brownie .venv-safe node_modules build .otc .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .uv .venv .venv-brownie .venv-safe .venv-audit node_modules build .otc .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -247,6 +247,28 @@ contract SettleTest is Base {
         assertPaid(AMOUNT, 0, 0);
     }
 
+    function test_theWholeMayBeTheDefaultShare() external {
+        Order memory order = makeOrder();
+        order.defaultBuyerBps = 10_000;
+        token.transfer(vaultOf(order), AMOUNT);
+        dispute(order);
+        vm.warp(START + order.rulingWindow + order.finalWindow);
+        settle(order, AMOUNT, 0);
+        assertPaid(AMOUNT - FEE, FEE, 0);
+    }
+
+    /// Where one address holds two roles, the event names both.
+    function test_aSenderOfTwoRolesIsNamedAsBoth() external {
+        uint256[3] memory faults = [uint256(8), 9, 10];
+        for (uint256 i; i < 3; ++i) {
+            Order memory order = faulty(faults[i]);
+            token.transfer(vaultOf(order), AMOUNT);
+            settledEvent(order, 0, SELLER | BUYER << i);
+            vm.prank(seller);
+            escrow.settle(order, 0, FOREVER, "");
+        }
+    }
+
     function faulty(uint256 fault) private view returns (Order memory order) {
         order = makeOrder();
         if (fault == 0) order.amount = 0;
