@@ -43,7 +43,7 @@ PLANTED = {
         ESCROW, "net, order.feeRecipient, fee,", "net, order.coordinator, fee,"),
     "check_aRulingIsPaidExactly": (ESCROW, "net = toBuyer - fee;", "net = toBuyer - 2 * fee;"),
     "check_nobodyIsPaidExactly": (
-        POLICY, "return time >= finalDue && toBuyer ==", "return time >= finalDue || toBuyer =="),
+        ESCROW, "* toBuyer / order.amount;", "* toBuyer / order.amount + 1;"),
     "check_aSettledOrderStaysSettled": (
         ESCROW, "if (Vaults.create(orderId, VAULT_CODE_HEAD, VAULT_CODE_TAIL) == address(0)) {",
         "Vaults.create(orderId, VAULT_CODE_HEAD, VAULT_CODE_TAIL);\n        if (false) {"),

@@ -140,7 +140,7 @@ contract Handler is Base {
 
     function settle(uint256 i, uint256 roles, uint256 pick) external only(i, i) {
         i %= ORDERS;
-        Attempt memory attempt = attemptOf(i, roles, pick);
+        Attempt memory attempt = attemptOf(i, likely(roles), pick);
         bytes memory signed = signatures(orders[i], attempt.toBuyer, attempt.validUntil, attempt.roles);
         vm.prank(NOBODY);
         (bool done,) = address(escrow).call(
@@ -154,7 +154,7 @@ contract Handler is Base {
         Settlement[] memory items = new Settlement[](2);
         Attempt[2] memory attempts;
         for (uint256 k; k < 2; ++k) {
-            Attempt memory attempt = attemptOf(indexes[k], roles >> (4 * k), pick);
+            Attempt memory attempt = attemptOf(indexes[k], likely(roles >> (8 * k)), pick);
             Order memory order = orders[indexes[k]];
             bytes memory signed = signatures(order, attempt.toBuyer, attempt.validUntil, attempt.roles);
             items[k] = Settlement(order, attempt.toBuyer, attempt.validUntil, signed);
@@ -167,10 +167,13 @@ contract Handler is Base {
         }
     }
 
-    function claim(uint256 i, uint256 who, bool elsewhere) external only(i, i) {
-        i %= ORDERS;
+    function claim(uint256 i, uint256 who, bool elsewhere) external {
+        (i, who) = likelyClaim(i, who);
+        claimOne(i, owners()[who], elsewhere);
+    }
+
+    function claimOne(uint256 i, address owner, bool elsewhere) private only(i, i) {
         Order memory order = orders[i];
-        address owner = owners()[who % 6];
         uint256 amount = owed[i][owner];
         address to = elsewhere ? ELSEWHERE : owner;
         bool expected = amount != 0 && !refuses(i, to);
@@ -323,12 +326,26 @@ contract Handler is Base {
         }
     }
 
+    /// The next claim there is; if there is none, one that there is not.
+    function likelyClaim(uint256 i, uint256 who) private view returns (uint256, uint256) {
+        for (uint256 n; n < 6 * ORDERS; ++n) {
+            (uint256 order, uint256 owner) = ((i % ORDERS + n / 6) % ORDERS, (who % 6 + n) % 6);
+            if (owed[order][owners()[owner]] != 0) return (order, owner);
+        }
+        return (i % ORDERS, who % 6);
+    }
+
+    /// Sets of roles that settle something, and sometimes any.
+    function likely(uint256 roles) private pure returns (uint256) {
+        return [3, 5, 6, 9, 10, 1, 0, roles & 15][roles / 16 % 8];
+    }
+
     function attemptOf(uint256 i, uint256 roles, uint256 pick) private view returns (Attempt memory attempt) {
         uint256 amount = orders[i].amount;
         uint256 balance = balanceOf(i);
         uint256 byDefault = (balance < amount ? balance : amount) * orders[i].defaultBuyerBps / BPS;
         uint256 toBuyer = [0, amount, byDefault, pick % (amount + 2)][pick / 4 % 4];
-        attempt = Attempt(roles & 15, toBuyer, pick % 64 == 0 ? time : FOREVER, balance);
+        attempt = Attempt(roles, toBuyer, pick % 64 == 0 ? time : FOREVER, balance);
     }
 
     /// The books after a settlement, from the interface's words: share less fee, fee, the rest and any surplus.
