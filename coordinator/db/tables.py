@@ -7,6 +7,7 @@ from coordinator.db.chain import Block, Cursor, Log
 from coordinator.db.escrows import Escrow
 from coordinator.db.intents import Attempt, Intent, Slot
 from coordinator.db.ledger import LedgerEntry
+from coordinator.db.node_health import NodeHealth
 from coordinator.db.orders import Order, OrderLogEntry, OrderSignature
 from coordinator.db.settlements import Cosignature, Settlement, SettlementSignature
 from coordinator.db.users import Nonce, SignIn, User
@@ -21,6 +22,7 @@ TABLES = (
     Intent,
     LedgerEntry,
     Log,
+    NodeHealth,
     Nonce,
     Order,
     OrderLogEntry,
