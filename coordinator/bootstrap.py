@@ -20,6 +20,7 @@ from coordinator.adapters.chain.node import Node
 from coordinator.adapters.chain.sender import Account
 from coordinator.adapters.cosigner import HttpCosigner
 from coordinator.db.session import DatabaseDown, make_engine, require_up
+from coordinator.db.wake import Channel, Listener
 from coordinator.domain.platform import Platform
 from coordinator.services.cosigning import CosignPolicy, cosign
 from coordinator.services.ports import CosignRequest, NodeDown
@@ -178,26 +179,32 @@ def run_sender(settings: Settings, stop: threading.Event) -> None:
         load_account(settings.sender_keystore),
         settings.max_fee_wei,
     )
+    engine = build_engine(settings)
     sender = Sender(
-        build_engine(settings),
+        engine,
         settings.chain_id,
         account,
         lambda: node.final_head().number,
         wall_clock,
         to_checksum_address(settings.escrow),
     )
-    loop.run("sender", sender.step, settings.poll_seconds, stop)
+    wake = threading.Event()
+    with Listener(engine, Channel.SENDER, wake.set):
+        loop.run("sender", sender.step, settings.poll_seconds, stop, wake)
 
 
 def run_keeper(settings: Settings, stop: threading.Event) -> None:
     node = build_node(settings)
+    engine = build_engine(settings)
     keeper = Keeper(
-        build_engine(settings),
+        engine,
         build_platform(settings, node),
         HttpCosigner(settings.cosigner_url, require_cosigner_token(settings)),
         wall_clock,
     )
-    loop.run("keeper", keeper.step, settings.poll_seconds, stop)
+    wake = threading.Event()
+    with Listener(engine, Channel.KEEPER, wake.set):
+        loop.run("keeper", keeper.step, settings.poll_seconds, stop, wake)
 
 
 # The coordinator's processes by name, in the order in which they start.

@@ -3,6 +3,7 @@
 from sqlmodel import Session, col, or_, select
 
 from coordinator.db.intents import Intent
+from coordinator.db.wake import Channel, notify
 from coordinator.domain.errors import Conflict
 from coordinator.domain.platform import Platform
 
@@ -36,4 +37,5 @@ def enqueue(
         )
     )
     session.flush()
+    notify(session, Channel.SENDER)
     return True

@@ -12,6 +12,7 @@ from sqlmodel import Session, col, func, select
 from coordinator.db.escrows import Escrow
 from coordinator.db.orders import Order
 from coordinator.db.settlements import Settlement, SettlementSignature
+from coordinator.db.wake import Channel, notify
 from coordinator.domain.cosigning import MAX_VALIDITY_SECONDS, giving_role
 from coordinator.domain.errors import Conflict, Forbidden, Invalid
 from coordinator.domain.orders import IN_FLIGHT, TRANSITIONS, Actor, Event, OrderStatus
@@ -159,6 +160,7 @@ def advance(
         send(session, platform, order, settlement, signed, now)
     elif settlement.status == "collecting" and wants_cosignature(terms, to_buyer, signed):
         settlement.status = "cosigning"
+        notify(session, Channel.KEEPER)
 
 
 def wants_cosignature(terms: Terms, to_buyer_units: int, signed: dict[Role, bytes]) -> bool:

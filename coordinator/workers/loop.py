@@ -13,20 +13,44 @@ MIN_WAIT_SECONDS = 0.2
 MAX_WAIT_SECONDS = 10.0
 
 
-def run(name: str, step: Callable[[], bool], poll_seconds: float, stop: threading.Event) -> None:
+def run(
+    name: str,
+    step: Callable[[], bool],
+    poll_seconds: float,
+    stop: threading.Event,
+    wake: threading.Event | None = None,
+) -> None:
     """Call `step` until `stop`. It returns True if there may be more to do at once.
 
-    Any other error than an outage is a fault of ours and ends the worker.
+    Otherwise it is called again after `poll_seconds`, or as soon as `wake` is set. Any other error
+    than an outage is a fault of ours and ends the worker.
     """
+    wake = wake or threading.Event()
+    ended = threading.Event()
+    threading.Thread(target=pass_on, args=(stop, ended, wake), daemon=True).start()
     wait = MIN_WAIT_SECONDS
     while not stop.is_set():
+        # Before the step: what is written while it runs makes another.
+        wake.clear()
+        if stop.is_set():
+            return
         try:
             more = step()
         except (NodeDown, OperationalError, InterfaceError) as error:
             log.warning("waiting", worker=name, error=str(error).splitlines()[0], seconds=wait)
-            stop.wait(wait)
+            ended.wait(wait)
             wait = min(wait * 2, MAX_WAIT_SECONDS)
             continue
         wait = MIN_WAIT_SECONDS
         if not more:
-            stop.wait(poll_seconds)
+            wake.wait(poll_seconds)
+
+
+def pass_on(stop: threading.Event, *others: threading.Event) -> None:
+    """Tell whoever waits for something else of the end.
+
+    A signal's handler sets `stop`: the main thread must not wait for it, or hold its lock.
+    """
+    stop.wait()
+    for event in others:
+        event.set()
