@@ -1,0 +1,194 @@
+"""What goes wrong between a program and its node, from one seeded source, and how often it did.
+
+The same line stands inside a process (provider.py) or as a proxy before a real node (proxy.py).
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import dataclass, field
+from enum import StrEnum
+from random import Random
+from typing import Any
+
+Json = dict[str, Any]
+Ask = Callable[[str, list[Any]], Json]
+
+
+class Fault(StrEnum):
+    """Of the line, of an honest node, or lies: at most one node of a world lies at a time."""
+
+    DROPPED = "the request is lost"
+    UNANSWERED = "it is done, but the answer is lost"
+    LATE = "it is done only when the next one comes"
+    TWICE = "it is done twice"
+    SWAPPED = "the answer is that of another request"
+    CUT = "the answer ends in the middle"
+    TOO_MANY = "429"
+    BAD_GATEWAY = "502 and a page of HTML"
+    EMPTY_LOGS = "no logs where there are some"
+    STALE = "the newest blocks are not there"
+    LOGS_OMITTED = "a log is left out"
+    LOGS_INVENTED = "a log that never was"
+    RECEIPT_DENIED = "no receipt where there is one"
+    RECEIPT_INVENTED = "a receipt that never was"
+    BALANCE_INFLATED = "a balance that is not there"
+
+
+LINE = (
+    Fault.DROPPED, Fault.UNANSWERED, Fault.LATE, Fault.TWICE, Fault.CUT, Fault.TOO_MANY,
+    Fault.BAD_GATEWAY, Fault.SWAPPED,
+)  # fmt: skip
+NODE = (Fault.EMPTY_LOGS, Fault.STALE)
+LIES = (
+    Fault.LOGS_OMITTED, Fault.LOGS_INVENTED, Fault.RECEIPT_DENIED, Fault.RECEIPT_INVENTED,
+    Fault.BALANCE_INFLATED,
+)  # fmt: skip
+MAX_LAG_BLOCKS = 4
+LIE_UNITS = 10**12
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What comes over the line. No status: nothing does. `cut`: only the first half of the body."""
+
+    status: int | None
+    body: Json | None = None
+    cut: bool = False
+
+
+@dataclass
+class Line:
+    """Requests to one node. `kinds` may happen now, each request with the chance `rate`."""
+
+    ask: Ask
+    chance: Random
+    kinds: tuple[Fault, ...] = ()
+    rate: float = 0.0
+    counts: Counter[Fault] = field(default_factory=Counter)
+    held: tuple[str, list[Any]] | None = None
+    before: Json | None = None
+    lag: Callable[[int], None] | None = None
+    catch_up: Callable[[], None] | None = None
+
+    def heal(self) -> None:
+        self.kinds, self.rate = (), 0.0
+        if self.catch_up is not None:
+            self.catch_up()
+
+    def exchange(self, request: Json) -> Reply:
+        """One request and what comes back."""
+        fault = self.choose()
+        answer = self.perform(fault, request["method"], request["params"])
+        if answer is None:
+            return Reply(None)
+        body = {"jsonrpc": "2.0", "id": request["id"], **answer}
+        previous, self.before = self.before, body
+        if fault is Fault.SWAPPED and previous is not None:
+            return self.happened(fault, Reply(200, previous))
+        if fault is Fault.UNANSWERED:
+            return self.happened(fault, Reply(None))
+        if fault is Fault.CUT:
+            return self.happened(fault, Reply(200, body, cut=True))
+        if fault is Fault.TOO_MANY:
+            return self.happened(fault, Reply(429, body))
+        if fault is Fault.BAD_GATEWAY:
+            return self.happened(fault, Reply(502))
+        return Reply(200, body)
+
+    def choose(self) -> Fault | None:
+        if not self.kinds or self.chance.random() >= self.rate:
+            return None
+        return self.chance.choice(self.kinds)
+
+    def happened(self, fault: Fault, reply: Reply) -> Reply:
+        self.counts[fault] += 1
+        return reply
+
+    def perform(self, fault: Fault | None, method: str, params: list[Any]) -> Json | None:
+        """Let the node do it, as far as the fault lets it; None if there is no answer."""
+        if self.held is not None:
+            late, self.held = self.held, None
+            self.ask(*late)
+        if fault in (Fault.DROPPED, Fault.LATE):
+            self.counts[fault] += 1
+            self.held = (method, params) if fault is Fault.LATE else None
+            return None
+        if fault in (Fault.TOO_MANY, Fault.BAD_GATEWAY):
+            return {"error": {"code": -32005, "message": "too many requests"}}
+        if fault is Fault.STALE and self.lag is not None and self.catch_up is not None:
+            self.counts[fault] += 1
+            self.lag(self.chance.randint(1, MAX_LAG_BLOCKS))
+        elif fault is None and self.catch_up is not None and self.chance.random() < 0.3:
+            self.catch_up()
+        answer = self.ask(method, params)
+        if fault is Fault.TWICE:
+            self.counts[fault] += 1
+            answer = self.ask(method, params)
+        return self.falsify(fault, method, params, answer)
+
+    def falsify(self, fault: Fault | None, method: str, params: list[Any], answer: Json) -> Json:
+        """The answer, changed if the fault is one of content and the method is its own."""
+        change = CHANGES.get((fault, method)) if fault is not None else None
+        if change is None or "result" not in answer:
+            return answer
+        changed = {"result": change(deepcopy(answer["result"]), params, self.chance)}
+        if changed != answer and fault is not None:
+            self.counts[fault] += 1
+        return changed
+
+
+def no_logs(logs: list[Json], params: list[Any], chance: Random) -> list[Json]:
+    return []
+
+
+def fewer_logs(logs: list[Json], params: list[Any], chance: Random) -> list[Json]:
+    if logs:
+        logs.pop(chance.randrange(len(logs)))
+    return logs
+
+
+def more_logs(logs: list[Json], params: list[Any], chance: Random) -> list[Json]:
+    """One more transfer of the same kind, of much more."""
+    if logs:
+        invented = deepcopy(chance.choice(logs))
+        last = max(int(log["logIndex"], 16) for log in logs)
+        invented["logIndex"] = hex(last + 1)
+        if len(invented["topics"]) == 3:
+            invented["data"] = "0x" + LIE_UNITS.to_bytes(32, "big").hex()
+        logs.append(invented)
+    return logs
+
+
+def no_receipt(receipt: Json | None, params: list[Any], chance: Random) -> None:
+    return None
+
+
+def made_up_receipt(receipt: Json | None, params: list[Any], chance: Random) -> Json:
+    """Mined and successful, in a block that nobody else knows."""
+    if receipt is not None:
+        return receipt
+    return {
+        "transactionHash": params[0], "transactionIndex": "0x0", "blockHash": "0x" + "66" * 32,
+        "blockNumber": "0x1", "from": "0x" + "00" * 20, "to": "0x" + "00" * 20,
+        "gasUsed": "0x5208", "cumulativeGasUsed": "0x5208", "effectiveGasPrice": "0x1",
+        "contractAddress": None, "type": "0x2", "logs": [], "logsBloom": "0x" + "00" * 256,
+        "status": "0x1",
+    }  # fmt: skip
+
+
+def more_balance(answer: str, params: list[Any], chance: Random) -> str:
+    """Only balances: the answers of other calls stay."""
+    if not params[0].get("data", "").startswith("0x70a08231"):
+        return answer
+    return "0x" + (int(answer, 16) + LIE_UNITS).to_bytes(32, "big").hex()
+
+
+CHANGES: dict[tuple[Fault, str], Callable[[Any, list[Any], Random], Any]] = {
+    (Fault.EMPTY_LOGS, "eth_getLogs"): no_logs,
+    (Fault.LOGS_OMITTED, "eth_getLogs"): fewer_logs,
+    (Fault.LOGS_INVENTED, "eth_getLogs"): more_logs,
+    (Fault.RECEIPT_DENIED, "eth_getTransactionReceipt"): no_receipt,
+    (Fault.RECEIPT_INVENTED, "eth_getTransactionReceipt"): made_up_receipt,
+    (Fault.BALANCE_INFLATED, "eth_call"): more_balance,
+}

@@ -1,0 +1,42 @@
+"""A line to a node as a web3 provider in the same process: no sockets, the same exceptions."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from requests.exceptions import ChunkedEncodingError, HTTPError, ReadTimeout
+from web3 import Web3
+from web3.middleware import ExtraDataToPOAMiddleware
+from web3.providers.base import JSONBaseProvider
+from web3.types import RPCEndpoint, RPCResponse
+
+from tests.simulation.faults import Line
+
+
+class InProcess(JSONBaseProvider):
+    """Raises what an HTTPProvider would. `boundary` is called before and after each request."""
+
+    def __init__(self, line: Line, boundary: Callable[[], None] = lambda: None) -> None:
+        super().__init__()
+        self.line, self.boundary = line, boundary
+
+    def make_request(self, method: RPCEndpoint, params: Any) -> RPCResponse:
+        request = json.loads(self.encode_rpc_request(method, params))
+        self.boundary()
+        reply = self.line.exchange(request)
+        self.boundary()
+        if reply.status is None:
+            raise ReadTimeout("no answer")
+        if reply.status != 200:
+            raise HTTPError(f"{reply.status} of the node")
+        if reply.cut or reply.body is None:
+            raise ChunkedEncodingError("the answer ended early")
+        answer: Any = reply.body
+        return answer
+
+
+def web3_over(line: Line, boundary: Callable[[], None] = lambda: None) -> Web3:
+    """A client as coordinator.adapters.chain.node.open_web3 makes it."""
+    w3 = Web3(InProcess(line, boundary))
+    w3.middleware_onion.inject(ExtraDataToPOAMiddleware, layer=0)
+    return w3
