@@ -97,6 +97,7 @@ def build_api(settings: Settings) -> "FastAPI":
             verify_1271=node.verify_1271,
             now=wall_clock,
             public_domain=settings.public_domain,
+            max_lag_seconds=settings.max_lag_seconds,
         )
     )
 

@@ -49,6 +49,8 @@ class Settings(BaseSettings):
     # The most that one transaction may cost, in wei.
     max_fee_wei: int = Field(default=10**17, ge=0)
 
+    # /ready fails once the newest block read is older than this.
+    max_lag_seconds: int = Field(default=120, ge=1, le=86_400)
     poll_seconds: float = Field(default=0.5, gt=0, le=60)
 
     @property

@@ -51,6 +51,15 @@ class DatabaseServer:
         self.execute(f"create database {name}")
         return name
 
+    def refuse(self, name: str) -> None:
+        """End all connections to a database and admit no new ones."""
+        self.execute(f"alter database {name} allow_connections false")
+        connections = f"pg_stat_activity where datname = '{name}'"
+        self.execute(f"select pg_terminate_backend(pid) from {connections}")  # noqa: S608
+
+    def admit(self, name: str) -> None:
+        self.execute(f"alter database {name} allow_connections true")
+
     def drop(self, name: str) -> None:
         self.execute(f"drop database {name} with (force)")
 

@@ -2,7 +2,7 @@
 
 from fastapi import FastAPI
 
-from coordinator.api import ads, auth, errors, orders, platform
+from coordinator.api import ads, auth, errors, health, orders, platform
 from coordinator.api.body_limit import BodyLimit
 from coordinator.api.context import Context
 
@@ -20,6 +20,6 @@ def create_app(context: Context) -> FastAPI:
     app.state.context = context
     errors.install(app)
     app.add_middleware(BodyLimit)
-    for module in (platform, auth, ads, orders):
+    for module in (platform, health, auth, ads, orders):
         app.include_router(module.router)
     return app

@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 
 from coordinator.db.session import transaction
 from coordinator.domain.errors import Unauthorized
+from coordinator.domain.health import MAX_LAG_SECONDS
 from coordinator.domain.platform import Platform
 from coordinator.services.users import signed_in
 
@@ -22,6 +23,7 @@ class Context:
     verify_1271: Verify1271
     now: Callable[[], int]
     public_domain: str
+    max_lag_seconds: int = MAX_LAG_SECONDS
 
 
 def get_context(request: Request) -> Context:

@@ -1,12 +1,9 @@
-"""What a client must know before it trades, and whether the service is up."""
+"""What a client must know before it trades."""
 
 from fastapi import APIRouter
 from pydantic import BaseModel
-from sqlalchemy import text
 
 from coordinator.api.context import Here
-from coordinator.db.chain import Cursor
-from coordinator.db.session import transaction
 
 router = APIRouter(tags=["platform"])
 
@@ -31,16 +28,6 @@ class PlatformOut(BaseModel):
     payment_methods: list[str]
 
 
-class HealthOut(BaseModel):
-    """`block` is the newest block read, 0 before the first; `final_block` cannot vanish."""
-
-    database: str
-    block: int
-    block_time: int
-    final_block: int
-    halted: str | None
-
-
 @router.get("/platform")
 def read_platform(here: Here) -> PlatformOut:
     """Chain, contracts, fee and windows of this coordinator."""
@@ -51,21 +38,4 @@ def read_platform(here: Here) -> PlatformOut:
         escrow=platform.domain.escrow,
         payment_methods=sorted(platform.payment_methods),
         **values,
-    )
-
-
-@router.get("/health")
-def read_health(here: Here) -> HealthOut:
-    """Whether the database answers, and how far the chain was read."""
-    with transaction(here.engine) as session:
-        session.connection().execute(text("select 1"))
-        cursor = session.get(Cursor, here.platform.domain.chain_id)
-    if cursor is None:
-        return HealthOut(database="up", block=0, block_time=0, final_block=0, halted=None)
-    return HealthOut(
-        database="up",
-        block=cursor.number,
-        block_time=cursor.time,
-        final_block=cursor.final_number,
-        halted=cursor.halted,
     )
