@@ -117,7 +117,8 @@ node_modules/done: package.json package-lock.json
 lock: .uv/done  ## Lock the Python dependencies anew
 	echo uv | $(LOCK) - -o requirements/uv.txt
 	$(LOCK) pyproject.toml -o requirements/runtime.txt
-	$(LOCK) pyproject.toml --group dev -o requirements/dev.txt
+	$(LOCK) pyproject.toml --extra awskms --extra gcpkms -o requirements/kms.txt
+	$(LOCK) pyproject.toml --extra awskms --extra gcpkms --group dev -o requirements/dev.txt
 	$(LOCK) --group brownie -o requirements/brownie.txt
 	$(LOCK) --group safe -o requirements/safe.txt
 	$(LOCK) --group audit -o requirements/audit.txt

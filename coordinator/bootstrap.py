@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 import structlog
+from eth_account.signers.local import LocalAccount
 from eth_utils.address import to_checksum_address
 from otc_sdk.artifacts import load
 from otc_sdk.errors import ChainError, OtcError
@@ -15,15 +16,15 @@ from otc_sdk.keystore import load_account
 from otc_sdk.terms import EscrowDomain
 from sqlalchemy import Engine
 
-from coordinator.adapters.chain.keys import KeystoreKey
 from coordinator.adapters.chain.node import Node
 from coordinator.adapters.chain.sender import Account
 from coordinator.adapters.cosigner import HttpCosigner
+from coordinator.adapters.keys import open_key
 from coordinator.db.session import DatabaseDown, make_engine, require_up
 from coordinator.db.wake import Channel, Listener
 from coordinator.domain.platform import Platform
 from coordinator.services.cosigning import CosignPolicy, cosign
-from coordinator.services.ports import CosignRequest, NodeDown
+from coordinator.services.ports import CosignRequest, Key, KeyDown, NodeDown
 from coordinator.settings import Settings
 from coordinator.workers import loop
 from coordinator.workers.keeper import Keeper
@@ -114,11 +115,22 @@ def require_cosigner_token(settings: Settings) -> str:
     return token
 
 
+def build_key(settings: Settings) -> Key:
+    """Raises KeyDown, or OtcError for a key that is not the one which orders name."""
+    key = open_key(settings.cosigner_key)
+    if key.address != to_checksum_address(settings.coordinator):
+        raise OtcError(
+            f"OTC_COSIGNER_KEY is the key of {key.address}, OTC_COORDINATOR is "
+            f"{settings.coordinator}"
+        )
+    return key
+
+
 def build_cosigner(settings: Settings) -> "FastAPI":
     from coordinator.api import cosigner as api
 
     engine, node = build_engine(settings), build_node(settings)
-    key = KeystoreKey(load_account(settings.cosigner_keystore))
+    key = build_key(settings)
     policy = CosignPolicy(
         domain=EscrowDomain(settings.chain_id, to_checksum_address(settings.escrow)),
         token=to_checksum_address(settings.token),
@@ -172,13 +184,19 @@ def run_watcher(settings: Settings, stop: threading.Event) -> None:
     loop.run("watcher", watcher.step, settings.poll_seconds, stop)
 
 
+def load_sender(settings: Settings) -> LocalAccount:
+    """Raises OtcError for a role's key: whoever sends a transaction is one of its signers."""
+    account = load_account(settings.sender_keystore)
+    for role in ("coordinator", "arbitrator"):
+        if account.address == to_checksum_address(getattr(settings, role)):
+            raise OtcError(f"{account.address} is the {role}; the key that pays the gas is another")
+    return account
+
+
 def run_sender(settings: Settings, stop: threading.Event) -> None:
     node = build_node(settings)
     account = Account(
-        settings.rpc_url,
-        settings.chain_id,
-        load_account(settings.sender_keystore),
-        settings.max_fee_wei,
+        settings.rpc_url, settings.chain_id, load_sender(settings), settings.max_fee_wei
     )
     engine = build_engine(settings)
     sender = Sender(
@@ -224,6 +242,6 @@ def run_process(name: str, settings: Settings, stop: threading.Event) -> None:
         try:
             PROCESSES[name](settings, stop)
             return
-        except (DatabaseDown, NodeDown) as error:
+        except (DatabaseDown, NodeDown, KeyDown) as error:
             log.warning("waiting", worker=name, error=str(error))
             stop.wait(START_RETRY_SECONDS)

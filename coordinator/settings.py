@@ -43,9 +43,11 @@ class Settings(BaseSettings):
     # The most that the co-signer signs for in 24 hours, in the token's smallest unit.
     cosigner_cap_units: int = Field(default=10_000_000 * 10**6, ge=0)
 
-    # Keystores; the password comes as otc_sdk.keystore describes.
+    # Where the co-signing key lies: keystore:/path, or what else coordinator.adapters.keys has.
+    cosigner_key: str = ""
+
+    # A keystore's password comes as otc_sdk.keystore describes.
     sender_keystore: Path | None = None
-    cosigner_keystore: Path | None = None
     # The most that one transaction may cost, in wei.
     max_fee_wei: int = Field(default=10**17, ge=0)
 

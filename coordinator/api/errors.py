@@ -9,7 +9,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from starlette.exceptions import HTTPException
 
 from coordinator.domain import errors
-from coordinator.services.ports import NodeDown
+from coordinator.services.ports import KeyDown, NodeDown
 
 STATUSES: dict[type[errors.Refused], int] = {
     errors.Invalid: 422,
@@ -50,7 +50,8 @@ def on_http(_: Request, error: Exception) -> JSONResponse:
 
 
 def on_outage(_: Request, error: Exception) -> JSONResponse:
-    what = "the chain's node" if isinstance(error, NodeDown) else "the database"
+    names = {NodeDown: "the chain's node", KeyDown: "the signing key"}
+    what = names.get(type(error), "the database")
     return refusal(UNAVAILABLE, "unavailable", f"{what} does not answer; try again")
 
 
@@ -58,5 +59,5 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(errors.Refused, on_refused)
     app.add_exception_handler(RequestValidationError, on_malformed)
     app.add_exception_handler(HTTPException, on_http)
-    for outage in (OperationalError, InterfaceError, NodeDown):
+    for outage in (OperationalError, InterfaceError, NodeDown, KeyDown):
         app.add_exception_handler(outage, on_outage)

@@ -1,9 +1,7 @@
 """The co-signer's own policy. It trusts nothing it is told: it reads the chain itself."""
 
 from dataclasses import dataclass
-from typing import Protocol
 
-from eth_account.messages import SignableMessage
 from otc_sdk import messages
 from otc_sdk.errors import OtcError
 from otc_sdk.terms import EscrowDomain, Terms, vault_address
@@ -14,18 +12,10 @@ from coordinator.db.session import transaction
 from coordinator.db.settlements import Cosignature
 from coordinator.domain.cosigning import giving_role, require_validity, require_within_cap
 from coordinator.domain.errors import Forbidden, Invalid, Later, Refused
-from coordinator.services.ports import ChainReader, CosignRequest
+from coordinator.services.ports import ChainReader, CosignRequest, Key
 
 DAY_SECONDS = 86_400
 COSIGNER_LOCK = 0x07C5C4
-
-
-class Key(Protocol):
-    """The co-signing key, wherever it lies."""
-
-    @property
-    def address(self) -> str: ...
-    def sign(self, message: SignableMessage) -> bytes: ...
 
 
 @dataclass(frozen=True)

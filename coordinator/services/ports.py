@@ -4,9 +4,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from eth_account.messages import SignableMessage
+
 
 class NodeDown(Exception):
     """The node does not answer, or answers nonsense. Try again later."""
+
+
+class KeyDown(Exception):
+    """The co-signing key's backend does not answer, or wrongly; nothing is signed. Try again later.
+
+    The message names the backend and nothing secret.
+    """
 
 
 class Reverted(Exception):
@@ -83,6 +92,16 @@ class ChainSender(Protocol):
     ) -> SignedTransaction: ...
     def broadcast(self, raw: str) -> None: ...
     def receipt(self, tx_hash: str) -> Receipt | None: ...
+
+
+class Key(Protocol):
+    """The co-signing key, wherever it lies."""
+
+    @property
+    def address(self) -> str: ...
+    def sign(self, message: SignableMessage) -> bytes:
+        """65 bytes r, s, v that recover to `address`, s low. Raises KeyDown."""
+        ...
 
 
 @dataclass(frozen=True)

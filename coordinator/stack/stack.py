@@ -49,7 +49,7 @@ SECRETS = {
     "OTC_PRIVATE_KEY": ("sender",),
     "OTC_KEYSTORE": ("sender",),
     "OTC_SENDER_KEYSTORE": ("sender",),
-    "OTC_COSIGNER_KEYSTORE": ("cosigner",),
+    "OTC_COSIGNER_KEY": ("cosigner",),
     "OTC_KEYSTORE_PASSWORD": ("sender", "cosigner"),
     "OTC_KEYSTORE_PASSWORD_FILE": ("sender", "cosigner"),
     "OTC_COSIGNER_TOKEN": ("cosigner", "keeper"),
@@ -265,7 +265,7 @@ class Stack:
             "OTC_FEE_RECIPIENT": self.accounts.load("treasury").address,
             "OTC_COSIGNER_PORT": str(free_port()),
             "OTC_COSIGNER_TOKEN": secrets.token_urlsafe(32),
-            "OTC_COSIGNER_KEYSTORE": str(self.accounts.path("coordinator")),
+            "OTC_COSIGNER_KEY": f"keystore:{self.accounts.path('coordinator')}",
             "OTC_PUBLIC_DOMAIN": f"127.0.0.1:{self.options.api_port}",
             "OTC_KEYSTORE_PASSWORD_FILE": str(self.accounts.password_file),
         }

@@ -72,9 +72,14 @@ class EscrowDomain:
         )
 
 
+def preimage(message: SignableMessage) -> bytes:
+    """What is hashed and signed (EIP-191): 0x1901, domain separator, hash of the struct."""
+    return b"\x19" + message.version + message.header + message.body
+
+
 def digest(message: SignableMessage) -> bytes:
     """The 32 bytes that are signed (EIP-191)."""
-    return keccak(b"\x19" + message.version + message.header + message.body)
+    return keccak(preimage(message))
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,10 @@ from otc_sdk.artifacts import load
 from sqlalchemy import Engine
 from web3 import Web3
 
-from coordinator.adapters.chain.keys import KeystoreKey
 from coordinator.adapters.chain.node import Node
 from coordinator.adapters.chain.sender import Account
+from coordinator.adapters.keys import ProvenKey
+from coordinator.adapters.keys.keystore import KeystoreKey
 from coordinator.db.intents import Intent
 from coordinator.db.session import transaction
 from coordinator.domain.errors import Later, Refused
@@ -58,7 +59,7 @@ class DirectCosigner:
         policy = CosignPolicy(
             platform.domain, platform.token, platform.fee_recipient, self.cap_units
         )
-        key = KeystoreKey(COORDINATOR)
+        key = ProvenKey("keystore", KeystoreKey(COORDINATOR))
         try:
             return cosign(self.world.engine, policy, self.world.chain, key, request)
         except Later as refusal:

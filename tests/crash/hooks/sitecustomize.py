@@ -54,7 +54,7 @@ POINTS = {
     ),
     "keeper-kept": Point("keeper", "coordinator.workers.keeper", "Keeper.cosign", True),
     "cosigner-signed-not-noted": Point(
-        "cosigner", "coordinator.adapters.chain.keys", "KeystoreKey.sign", True
+        "cosigner", "coordinator.adapters.keys.keystore", "KeystoreKey.sign", True
     ),
     "cosigner-noted-not-answered": Point(
         "cosigner", "coordinator.services.cosigning", "cosign", True
