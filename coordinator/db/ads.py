@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from sqlalchemy import CheckConstraint, Column, Index, Numeric, String
+from sqlalchemy import BigInteger, CheckConstraint, Column, Index, Numeric, String
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field, SQLModel
 
@@ -14,10 +14,11 @@ class Ad(SQLModel, table=True):
     __table_args__ = (
         CheckConstraint("available_units >= 0", name="ads_never_oversold"),
         CheckConstraint("available_units <= total_units", name="ads_not_over_total"),
-        Index("ads_by_price", "status", "side", "fiat", "price", "id"),
+        Index("ads_by_price", "chain_id", "status", "side", "fiat", "price", "id"),
     )
 
     id: int | None = Field(default=None, primary_key=True)
+    chain_id: int = Field(sa_column=Column(BigInteger, nullable=False))
     maker: str = Field(foreign_key="users.address", max_length=42, index=True)
     side: str = Field(max_length=4)
     fiat: str = Field(max_length=3)

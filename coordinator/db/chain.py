@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Index, UniqueConstraint
+from sqlalchemy import BigInteger, Column, Index, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from coordinator.db.columns import json_column, seconds
@@ -44,6 +44,11 @@ class Log(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("chain_id", "block_hash", "log_index"),
         Index("chain_logs_in_order", "order_id", "block_number", "log_index"),
+        Index(
+            "chain_logs_into_order", "into_order_id",
+            postgresql_where=text("into_order_id is not null"),
+        ),
+        Index("chain_logs_by_block", "chain_id", "block_number"),
     )
 
     id: int | None = Field(default=None, primary_key=True)
@@ -57,7 +62,9 @@ class Log(SQLModel, table=True):
     topics: list[str] = Field(sa_column=json_column())
     data: str
     name: str = Field(max_length=40)
-    order_id: str | None = Field(default=None, max_length=66)
+    order_id: str = Field(max_length=66)
+    # The other order of a transfer from one vault to another.
+    into_order_id: str | None = Field(default=None, max_length=66)
     decoded: dict[str, Any] = Field(sa_column=json_column())
     orphaned: bool = False
     posted: bool = False

@@ -1,10 +1,11 @@
 """Column types that several tables share."""
 
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Numeric
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import BigInteger, Column, Numeric, Text, any_, literal
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
@@ -33,3 +34,8 @@ def seconds(nullable: bool = False, **kwargs: Any) -> Column[int]:
 
 def json_column(nullable: bool = False) -> Column[Any]:
     return Column(JSONB, nullable=nullable)
+
+
+def texts(values: Iterable[str]) -> Any:
+    """To compare a column with any of a list, as one parameter: lists have no limit then."""
+    return any_(literal(list(values), ARRAY(Text)))

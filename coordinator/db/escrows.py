@@ -6,7 +6,11 @@ from coordinator.db.columns import seconds, units
 
 
 class Escrow(SQLModel, table=True):
-    """`seen_*` counts every canonical block, `final_*` only those that cannot vanish."""
+    """`seen_*` counts every canonical block, `final_*` only those that cannot vanish.
+
+    `checked_number` is the final block at which the chain itself last said the same as these logs;
+    until it has come to `changed_number`, that of the newest final log, nobody is told to pay.
+    """
 
     __tablename__ = "escrows"
 
@@ -20,5 +24,11 @@ class Escrow(SQLModel, table=True):
     disputed_at: int = Field(default=0, sa_column=seconds())
     settled_tx: str = Field(default="", max_length=66)
     final_funded_at: int = Field(default=0, sa_column=seconds())
+    final_refund_requested_at: int = Field(default=0, sa_column=seconds(server_default="0"))
     final_disputed_at: int = Field(default=0, sa_column=seconds())
     final_settled_tx: str = Field(default="", max_length=66)
+    from_number: int = Field(default=0, sa_column=seconds(server_default="0"))
+    changed_number: int = Field(default=0, sa_column=seconds(server_default="0"))
+    checked_number: int = Field(default=0, sa_column=seconds(server_default="0"))
+    checked_at: int = Field(default=0, sa_column=seconds(server_default="0"))
+    difference: str | None = Field(default=None, max_length=500)

@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Column, Numeric, UniqueConstraint
+from sqlalchemy import BigInteger, Column, Numeric, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from coordinator.db.columns import json_column, seconds, units
@@ -15,6 +15,7 @@ class Order(SQLModel, table=True):
     __tablename__ = "orders"
 
     id: str = Field(primary_key=True, max_length=66)
+    chain_id: int = Field(sa_column=Column(BigInteger, nullable=False))
     status: str = Field(max_length=20, index=True)
     version: int
     ad_id: int = Field(foreign_key="ads.id", index=True)

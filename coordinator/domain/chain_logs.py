@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from eth_abi.abi import decode as abi_decode
@@ -14,6 +15,8 @@ TRANSFER = "0x" + event_signature_to_log_topic("Transfer(address,address,uint256
 ESCROW_TOPICS = {"0x" + topic.hex(): name for topic, name in event_topics().items()}
 TOPICS = [TRANSFER, *ESCROW_TOPICS]
 TRANSFER_TOPICS = 3
+# A backfill meets the same addresses again and again, and their checksums are slow.
+CACHED_ADDRESSES = 100_000
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,17 @@ class Decoded:
     order_id: str | None
     parties: tuple[str, ...]
     values: dict[str, Any]
+
+    @property
+    def empty(self) -> bool:
+        """A transfer of nothing: anybody can make any number of them, from and to any address."""
+        return self.name == "Transfer" and self.values["units"] == "0"
+
+
+@lru_cache(CACHED_ADDRESSES)
+def checksummed(address: str) -> str:
+    """With the capitals of EIP-55. Raises ValueError."""
+    return to_checksum_address(address)
 
 
 def decode(escrow: str, address: str, topics: Sequence[str], data: str) -> Decoded | None:
@@ -38,7 +52,7 @@ def decode(escrow: str, address: str, topics: Sequence[str], data: str) -> Decod
 
 
 def decode_transfer(topics: Sequence[str], data: str) -> Decoded | None:
-    sender, recipient = (to_checksum_address("0x" + topic[-40:]) for topic in topics[1:3])
+    sender, recipient = (checksummed("0x" + topic[-40:]) for topic in topics[1:3])
     try:
         (units,) = abi_decode(["uint256"], bytes.fromhex(data[2:]))
     except DecodingError:

@@ -45,6 +45,7 @@ def post(session: Session, platform: Platform, offer: Offer, instructions: str, 
     if opened >= MAX_OPEN_ADS_PER_MERCHANT:
         raise Conflict("too_many_ads", f"at most {MAX_OPEN_ADS_PER_MERCHANT} ads may be open")
     ad = Ad(
+        chain_id=platform.domain.chain_id,
         maker=offer.maker,
         side=offer.side,
         fiat=offer.fiat,
@@ -77,17 +78,23 @@ def close(session: Session, ad_id: int, maker: str) -> Ad:
     return ad
 
 
-def by_priority(side: Side, fiat: str, worst_price: Decimal | None) -> SelectOfScalar[Ad]:
+def by_priority(
+    chain_id: int, side: Side, fiat: str, worst_price: Decimal | None
+) -> SelectOfScalar[Ad]:
     """Open ads of a maker's side, best price for the taker first, then the oldest."""
-    query = select(Ad).where(Ad.status == AdStatus.OPEN, Ad.side == side, Ad.fiat == fiat)
+    query = select(Ad).where(
+        Ad.chain_id == chain_id, Ad.status == AdStatus.OPEN, Ad.side == side, Ad.fiat == fiat
+    )
     price = col(Ad.price)
     if worst_price is not None:
         query = query.where(price <= worst_price if side is Side.SELL else price >= worst_price)
     return query.order_by(price.asc() if side is Side.SELL else price.desc(), col(Ad.id))
 
 
-def listed(session: Session, side: Side, fiat: str, method: str | None, limit: int) -> list[Ad]:
-    query = by_priority(side, fiat, None).where(col(Ad.available_units) > 0)
+def listed(
+    session: Session, chain_id: int, side: Side, fiat: str, method: str | None, limit: int
+) -> list[Ad]:
+    query = by_priority(chain_id, side, fiat, None).where(col(Ad.available_units) > 0)
     if method is not None:
         query = query.where(col(Ad.payment_methods).contains([method]))
     return list(session.exec(query.limit(min(limit, MAX_LISTED))).all())

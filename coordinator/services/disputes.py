@@ -83,7 +83,13 @@ def watch_due(session: Session, platform: Platform, now: int, limit: int) -> Non
     """Look again at every refund request that no dispute has met: one may have been dropped."""
     rows = session.exec(
         select(Escrow.order_id)
-        .where(Escrow.refund_requested_at > 0, Escrow.disputed_at == 0, Escrow.settled_tx == "")
+        .join(Order, col(Order.id) == col(Escrow.order_id))
+        .where(
+            Order.chain_id == platform.domain.chain_id,
+            Escrow.refund_requested_at > 0,
+            Escrow.disputed_at == 0,
+            Escrow.settled_tx == "",
+        )
         .order_by(col(Escrow.order_id))
         .limit(limit)
     ).all()

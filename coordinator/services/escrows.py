@@ -3,9 +3,10 @@
 from collections.abc import Iterable
 
 from otc_sdk.terms import Terms
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, or_, select
 
 from coordinator.db.chain import Log
+from coordinator.db.columns import texts
 from coordinator.db.escrows import Escrow
 from coordinator.db.orders import Order, OrderLogEntry
 from coordinator.domain.escrows import ChainEvent, EscrowView, fold
@@ -13,42 +14,65 @@ from coordinator.domain.orders import ENDED, Actor, Event, OrderStatus
 from coordinator.domain.platform import Platform
 from coordinator.services import clock, disputes
 from coordinator.services.order_log import record
-from coordinator.services.orders import begin_payment, lock
+from coordinator.services.orders import begin_payment, lock_all
 
 
 def refresh_all(
     session: Session, platform: Platform, order_ids: Iterable[str], final_number: int, now: int
 ) -> None:
-    """Bring orders up to their logs, each under its lock, in one order for all writers."""
-    for order_id in sorted(set(order_ids)):
-        refresh(session, platform, order_id, final_number, now)
+    """Bring orders up to their logs: projections as seen, status as final.
+
+    All are locked first, in the order in which every writer locks.
+    """
+    ids = sorted(set(order_ids))
+    orders = lock_all(session, ids)
+    escrows = session.exec(select(Escrow).where(col(Escrow.order_id) == texts(ids))).all()
+    by_id = {escrow.order_id: escrow for escrow in escrows}
+    events = events_of(session, orders)
+    for order in orders:
+        refresh(session, platform, order, by_id[order.id], events[order.id], final_number, now)
+    session.flush()
 
 
 def refresh(
-    session: Session, platform: Platform, order_id: str, final_number: int, now: int
+    session: Session,
+    platform: Platform,
+    order: Order,
+    escrow: Escrow,
+    events: list[ChainEvent],
+    final_number: int,
+    now: int,
 ) -> None:
-    """Project one order's logs, then let what is final change its status."""
-    order = lock(session, order_id)
-    logs = session.exec(
-        select(Log)
-        .where(Log.order_id == order_id, col(Log.orphaned).is_(False))
-        .order_by(col(Log.block_number), col(Log.log_index))
-    ).all()
-    events = [event_of(log, order.vault) for log in logs]
+    """Project one order's events, then let what is final change its status."""
     seen = fold(events, order.token, order.amount_units)
-    final = fold(
-        (e for e in events if e.block_number <= final_number), order.token, order.amount_units
-    )
-    escrow = session.get_one(Escrow, order_id)
+    sure = [event for event in events if event.block_number <= final_number]
+    final = fold(sure, order.token, order.amount_units)
     newly_disputed = final.disputed_at != 0 and escrow.final_disputed_at == 0
     write(escrow, seen, final)
-    session.flush()
+    escrow.changed_number = max((event.block_number for event in sure), default=0)
     disputes.watch(session, platform, order, escrow, now)
     time = max(now, clock.chain_now(session, platform.domain.chain_id))
     begin_payment(session, order, escrow, now, time)
     if newly_disputed and OrderStatus(order.status) is not OrderStatus.COMPLETED:
         record(session, order, Event.DISPUTED, Actor.CHAIN, "a dispute is open on chain", now)
     end(session, order, final, now)
+
+
+def events_of(session: Session, orders: list[Order]) -> dict[str, list[ChainEvent]]:
+    """The canonical events of each order, in chain order."""
+    vaults = {order.id: order.vault for order in orders}
+    mine = or_(col(Log.order_id) == texts(vaults), col(Log.into_order_id) == texts(vaults))
+    rows = session.exec(
+        select(Log)
+        .where(mine, col(Log.orphaned).is_(False))
+        .order_by(col(Log.block_number), col(Log.log_index))
+    ).all()
+    events: dict[str, list[ChainEvent]] = {order_id: [] for order_id in vaults}
+    for log in rows:
+        for order_id in (log.order_id, log.into_order_id):
+            if order_id in vaults:
+                events[order_id].append(event_of(log, vaults[order_id]))
+    return events
 
 
 def event_of(log: Log, vault: str) -> ChainEvent:
@@ -67,6 +91,7 @@ def write(escrow: Escrow, seen: EscrowView, final: EscrowView) -> None:
     escrow.disputed_at = seen.disputed_at
     escrow.settled_tx = seen.settled_tx
     escrow.final_funded_at = final.funded_at
+    escrow.final_refund_requested_at = final.refund_requested_at
     escrow.final_disputed_at = final.disputed_at
     escrow.final_settled_tx = final.settled_tx
 

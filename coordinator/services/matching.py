@@ -11,6 +11,7 @@ from coordinator.domain.ads import AdStatus
 from coordinator.domain.errors import Conflict, NotFound
 from coordinator.domain.matching import Want, amount_units, best, mismatch
 from coordinator.domain.money import minor_digits
+from coordinator.domain.platform import Platform
 from coordinator.services.ads import by_priority, offer_of
 
 # How many ads a search looks at before it gives up; more would let one taker hold up the book.
@@ -19,13 +20,16 @@ MAX_CANDIDATES = 500
 MAX_TRIES = 5
 
 
-def take(session: Session, want: Want, ad_id: int | None, decimals: int) -> tuple[Ad, int]:
+def take(
+    session: Session, platform: Platform, want: Want, ad_id: int | None
+) -> tuple[Ad, int]:
     """Reserve the want's amount on an ad; return (ad, units). Raises NotFound or Conflict."""
+    chain_id, decimals = platform.domain.chain_id, platform.token_decimals
     if ad_id is not None:
-        return reserve(session, want, ad_id, decimals)
+        return reserve(session, want, ad_id, platform)
     for _ in range(MAX_TRIES):
         query = (
-            by_priority(want.side.opposite, want.fiat, want.worst_price)
+            by_priority(chain_id, want.side.opposite, want.fiat, want.worst_price)
             .where(col(Ad.payment_methods).contains([want.payment_method]), fits(want, decimals))
             .limit(MAX_CANDIDATES)
         )
@@ -34,7 +38,7 @@ def take(session: Session, want: Want, ad_id: int | None, decimals: int) -> tupl
         if found is None:
             raise NotFound("no_match", "no open ad serves this amount, price and payment method")
         try:
-            return reserve(session, want, found, decimals)
+            return reserve(session, want, found, platform)
         except Conflict:
             session.expire_all()
     raise Conflict("busy", "the ads changed while matching; try again")
@@ -54,12 +58,13 @@ def fits(want: Want, decimals: int) -> ColumnElement[bool]:
     return and_(enough, limits, col(Ad.maker) != want.taker)
 
 
-def reserve(session: Session, want: Want, ad_id: int, decimals: int) -> tuple[Ad, int]:
+def reserve(session: Session, want: Want, ad_id: int, platform: Platform) -> tuple[Ad, int]:
     """Lock the ad, check it again, and take the amount off what is available."""
     ad = session.exec(
         select(Ad).where(Ad.id == ad_id).with_for_update().execution_options(populate_existing=True)
     ).first()
-    if ad is None:
+    decimals = platform.token_decimals
+    if ad is None or ad.chain_id != platform.domain.chain_id:
         raise NotFound("no_such_ad", f"there is no ad {ad_id}")
     if ad.status != AdStatus.OPEN:
         raise Conflict("ad_closed", f"ad {ad_id} is closed")

@@ -1,6 +1,7 @@
 """Orders from the match to the payment: terms proposed, signed, funded in time, paid."""
 
 import secrets
+from collections.abc import Iterable
 
 from eth_account.messages import SignableMessage
 from otc_sdk import messages
@@ -11,6 +12,8 @@ from otc_sdk.terms import Terms, vault_address
 from sqlmodel import Session, col, or_, select
 
 from coordinator.db.ads import Ad
+from coordinator.db.chain import Cursor
+from coordinator.db.columns import texts
 from coordinator.db.escrows import Escrow
 from coordinator.db.orders import Order, OrderSignature
 from coordinator.domain import money
@@ -42,12 +45,13 @@ def place(session: Session, platform: Platform, want: Want, ad_id: int | None, n
     require_no_judge(platform, want.taker)
     ensure_user(session, want.taker, now)
     require_room(session, want.taker)
-    ad, units = matching.take(session, want, ad_id, platform.token_decimals)
+    ad, units = matching.take(session, platform, want, ad_id)
     start = max(now, clock.chain_now(session, platform.domain.chain_id))
     terms = propose(platform, want, ad, units, start)
     order_id = terms.order_id(platform.domain)
     order = Order(
         id="0x" + order_id.hex(),
+        chain_id=platform.domain.chain_id,
         status=OrderStatus.PENDING,
         version=1,
         ad_id=ad.id or 0,
@@ -70,7 +74,17 @@ def place(session: Session, platform: Platform, want: Want, ad_id: int | None, n
     )
     session.add(order)
     session.flush()
-    session.add(Escrow(order_id=order.id, vault=order.vault, seen_units=0, final_units=0))
+    cursor = session.get(Cursor, platform.domain.chain_id)
+    session.add(
+        Escrow(
+            order_id=order.id,
+            vault=order.vault,
+            seen_units=0,
+            final_units=0,
+            # Nobody knows the vault's address before now.
+            from_number=cursor.final_number if cursor else 0,
+        )
+    )
     data = {"ad": ad.id, "taker": want.taker, "vault": order.vault}
     append(session, order.id, "placed", want.taker, "", order.status, "matched", now, data)
     return order
@@ -149,6 +163,13 @@ def lock(session: Session, order_id: str) -> Order:
     return order
 
 
+def lock_all(session: Session, order_ids: Iterable[str]) -> list[Order]:
+    """Orders by their ids, locked in the order in which every writer locks."""
+    query = select(Order).where(col(Order.id) == texts(order_ids)).order_by(Order.id)
+    locked = query.with_for_update().execution_options(populate_existing=True)
+    return list(session.exec(locked).all())
+
+
 def role_in(order: Order, address: str) -> Role:
     """The role of an address in an order. Raises Forbidden for a stranger."""
     role = Terms.from_dict(order.terms).role_of(address)
@@ -222,7 +243,7 @@ def both_signed(session: Session, order_id: str) -> bool:
 
 
 def begin_payment(session: Session, order: Order, escrow: Escrow, now: int, time: int) -> None:
-    """The deposit is final and in time, and both traders signed: the buyer may pay.
+    """The deposit is final and in time, every node says so, and both traders signed: the buyer pays.
 
     `time` is the later of the wall's and the chain's: with less than MIN_PAY_SECONDS left, nobody
     is told to pay, and the order expires.
@@ -230,6 +251,8 @@ def begin_payment(session: Session, order: Order, escrow: Escrow, now: int, time
     in_time = 0 < escrow.final_funded_at < order.fund_by
     covered = escrow.final_units >= order.amount_units
     if order.status != OrderStatus.PENDING or not (in_time and covered):
+        return
+    if escrow.difference is not None or escrow.checked_number < escrow.changed_number:
         return
     if escrow.refund_requested_at or escrow.settled_tx or not both_signed(session, order.id):
         return
@@ -293,7 +316,11 @@ def expire_due(session: Session, platform: Platform, now: int, limit: int) -> in
     final_time = clock.final_now(session, platform.domain.chain_id)
     due = session.exec(
         select(Order.id)
-        .where(Order.status == OrderStatus.PENDING, Order.fund_by <= final_time)
+        .where(
+            Order.chain_id == platform.domain.chain_id,
+            Order.status == OrderStatus.PENDING,
+            Order.fund_by <= final_time,
+        )
         .order_by(Order.id)  # the order in which every writer locks
         .limit(limit)
     ).all()

@@ -1,10 +1,11 @@
 """What really varies, as Protocols. Bootstrap chooses the adapters."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from eth_account.messages import SignableMessage
+from otc_sdk.policy import State
 
 
 class NodeDown(Exception):
@@ -16,6 +17,8 @@ class KeyDown(Exception):
 
     The message names the backend and nothing secret.
     """
+class NodesDisagree(NodeDown):
+    """The nodes contradict each other; nothing irreversible is done until they agree."""
 
 
 class Reverted(Exception):
@@ -24,25 +27,30 @@ class Reverted(Exception):
 
 @dataclass(frozen=True)
 class Header:
-    """A block's header. `time` is Unix seconds."""
+    """A block's header. `time` is Unix seconds, `bloom` the filter of its logs (Yellow Paper 4.3.1)."""
 
     number: int
     hash: str
     parent_hash: str
     time: int
+    bloom: int = 0
 
 
 @dataclass(frozen=True)
 class RawLog:
-    """A log as the node gave it; hex text, addresses checksummed."""
+    """A log as the node gave it; lower-case hex text, addresses checksummed.
+
+    `block_time` is Unix seconds where the node says it with the log; not all do.
+    """
 
     block_hash: str
     block_number: int
     log_index: int
     tx_hash: str
     address: str
-    topics: Sequence[str]
+    topics: tuple[str, ...]
     data: str
+    block_time: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -63,17 +71,22 @@ class SignedTransaction:
 
 
 class ChainReader(Protocol):
-    """Reads of one chain. Every method raises NodeDown."""
+    """Reads of one chain; `block` is a number, by default the latest. Every method raises NodeDown."""
 
     def head(self) -> Header: ...
     def final_head(self) -> Header: ...
     def header(self, number: int) -> Header | None: ...
+    def headers(self, numbers: Sequence[int]) -> list[Header]:
+        """Headers of blocks that must be there, in this order."""
+        ...
+
     def logs_of_block(self, block_hash: str, topics: list[str]) -> list[RawLog]: ...
     def logs_in_range(
         self, first: int, last: int, topics: list[Any], address: str | None
     ) -> list[RawLog]: ...
-    def has_code(self, address: str) -> bool: ...
+    def has_code(self, address: str, block: int | None = None) -> bool: ...
     def token_balance(self, token: str, owner: str, block: int | None = None) -> int: ...
+    def escrow_state(self, escrow: str, order_id: str, block: int | None = None) -> State: ...
     def verify_1271(self, signer: str, digest: bytes, signature: bytes) -> bool: ...
 
 
