@@ -17,6 +17,7 @@ from otc_sdk.terms import EscrowDomain
 from sqlalchemy import Engine
 
 from coordinator.adapters.chain.node import Node
+from coordinator.adapters.chain.nodes import Agreed, Pool, Ranked
 from coordinator.adapters.chain.sender import Account
 from coordinator.adapters.cosigner import HttpCosigner
 from coordinator.adapters.keys import open_key
@@ -52,12 +53,24 @@ def build_engine(settings: Settings) -> Engine:
 
 
 def build_node(settings: Settings) -> Node:
-    """Raises NodeDown, or ChainError for a node on another chain."""
-    node = Node(settings.rpc_url, settings.finality)
+    """The first node. Raises NodeDown, or ChainError for a node on another chain."""
+    return open_node(settings.rpc_url, settings)
+
+
+def open_node(rpc_url: str, settings: Settings) -> Node:
+    node = Node(rpc_url, settings.finality)
     actual = node.chain_id()
     if actual != settings.chain_id:
-        raise ChainError(f"the node is on chain {actual}, the settings say {settings.chain_id}")
+        raise ChainError(
+            f"the node {node.name} is on chain {actual}, the settings say {settings.chain_id}"
+        )
     return node
+
+
+def build_pool(settings: Settings) -> Pool:
+    """All nodes. Raises NodeDown, or ChainError for one on another chain."""
+    nodes = [open_node(rpc_url, settings) for rpc_url in settings.rpc_urls]
+    return Pool([(node.name, node) for node in nodes])
 
 
 def build_platform(settings: Settings, node: Node) -> Platform:
@@ -129,7 +142,7 @@ def build_key(settings: Settings) -> Key:
 def build_cosigner(settings: Settings) -> "FastAPI":
     from coordinator.api import cosigner as api
 
-    engine, node = build_engine(settings), build_node(settings)
+    engine, node = build_engine(settings), Agreed(build_pool(settings))
     key = build_key(settings)
     policy = CosignPolicy(
         domain=EscrowDomain(settings.chain_id, to_checksum_address(settings.escrow)),
@@ -178,9 +191,16 @@ def run_cosigner(settings: Settings, stop: threading.Event) -> None:
 
 
 def run_watcher(settings: Settings, stop: threading.Event) -> None:
-    node = build_node(settings)
-    platform = build_platform(settings, node)
-    watcher = Watcher(build_engine(settings), platform, node, settings.start_block, wall_clock)
+    platform = build_platform(settings, build_node(settings))
+    pool = build_pool(settings)
+    watcher = Watcher(
+        build_engine(settings),
+        platform,
+        Ranked(pool),
+        Agreed(pool),
+        settings.start_block,
+        wall_clock,
+    )
     loop.run("watcher", watcher.step, settings.poll_seconds, stop)
 
 

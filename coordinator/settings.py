@@ -14,6 +14,8 @@ class Settings(BaseSettings):
     database_url: str = Field(validation_alias="DATABASE_URL")
 
     rpc_url: str = "http://127.0.0.1:8545"
+    # More nodes of the same chain, of other operators: what cannot be undone needs all of them.
+    more_rpc_urls: list[str] = Field(default=[], max_length=7)
     chain_id: int
     escrow: str
     token: str
@@ -54,6 +56,10 @@ class Settings(BaseSettings):
     # /ready fails once the newest block read is older than this.
     max_lag_seconds: int = Field(default=120, ge=1, le=86_400)
     poll_seconds: float = Field(default=0.5, gt=0, le=60)
+
+    @property
+    def rpc_urls(self) -> list[str]:
+        return [self.rpc_url, *self.more_rpc_urls]
 
     @property
     def cosigner_url(self) -> str:

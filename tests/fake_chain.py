@@ -1,15 +1,19 @@
 """A chain in memory, for tests of what follows one. Time moves only when a block is mined."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from eth_utils.crypto import keccak
 from otc_sdk.messages import Verify1271
+from otc_sdk.policy import State
 from otc_sdk.roles import Role, bits
+from otc_sdk.terms import EscrowDomain, vault_address
 
 from coordinator.domain.chain_logs import ESCROW_TOPICS, TRANSFER
 from coordinator.services.ports import Header, RawLog
 
+CHAIN_ID = 31337
 GENESIS_TIME = 1_800_000_000
 BLOCK_SECONDS = 1
 TOPIC_OF = {name: topic for topic, name in ESCROW_TOPICS.items()}
@@ -49,7 +53,7 @@ def of_order(name: str, escrow: str, order_id: str) -> Event:
 class FakeChain:
     """A ChainReader. Blocks above `final_number` can be reorged."""
 
-    headers: list[Header] = field(default_factory=list)
+    blocks: list[Header] = field(default_factory=list)
     logs: list[RawLog] = field(default_factory=list)
     final_number: int = 0
     forks: int = 0
@@ -61,16 +65,16 @@ class FakeChain:
 
     @property
     def now(self) -> int:
-        return self.headers[-1].time
+        return self.blocks[-1].time
 
     def mine(self, *events: Event, at: int | None = None) -> Header:
         """Add a block with these events, a block time after the last, or at a time."""
-        number = len(self.headers)
+        number = len(self.blocks)
         time = at if at is not None else self.now + BLOCK_SECONDS
-        parent = self.headers[-1].hash if self.headers else "0x" + "00" * 32
+        parent = self.blocks[-1].hash if self.blocks else "0x" + "00" * 32
         block_hash = "0x" + keccak(text=f"{parent} {number} {self.forks}").hex()
         header = Header(number, block_hash, parent, time)
-        self.headers.append(header)
+        self.blocks.append(header)
         self.logs += [
             RawLog(
                 block_hash=block_hash, block_number=number, log_index=index,
@@ -82,24 +86,27 @@ class FakeChain:
         return header
 
     def finalize(self) -> None:
-        self.final_number = len(self.headers) - 1
+        self.final_number = len(self.blocks) - 1
 
     def reorg(self, depth: int) -> list[RawLog]:
         """Drop the newest blocks; the logs that vanished. What is mined next has other hashes."""
         self.forks += 1
-        del self.headers[-depth:]
-        gone = [log for log in self.logs if log.block_number >= len(self.headers)]
-        self.logs = [log for log in self.logs if log.block_number < len(self.headers)]
+        del self.blocks[-depth:]
+        gone = [log for log in self.logs if log.block_number >= len(self.blocks)]
+        self.logs = [log for log in self.logs if log.block_number < len(self.blocks)]
         return gone
 
     def head(self) -> Header:
-        return self.headers[-1]
+        return self.blocks[-1]
 
     def final_head(self) -> Header:
-        return self.headers[self.final_number]
+        return self.blocks[self.final_number]
 
     def header(self, number: int) -> Header | None:
-        return self.headers[number] if number < len(self.headers) else None
+        return self.blocks[number] if number < len(self.blocks) else None
+
+    def headers(self, numbers: Sequence[int]) -> list[Header]:
+        return [self.blocks[number] for number in numbers]
 
     def logs_of_block(self, block_hash: str, topics: list[str]) -> list[RawLog]:
         return [e for e in self.logs if e.block_hash == block_hash and e.topics[0] in topics]
@@ -115,12 +122,29 @@ class FakeChain:
             and all(fits(log, at, wanted) for at, wanted in enumerate(topics))
         ]
 
-    def has_code(self, address: str) -> bool:
-        return address in self.deployed
+    def has_code(self, address: str, block: int | None = None) -> bool:
+        """A contract that is there from the beginning, or the vault of a settled order."""
+        return address in self.deployed or any(
+            vault_address(EscrowDomain(CHAIN_ID, log.address), bytes.fromhex(log.topics[1][2:]))
+            == address
+            for log in self.until(block)
+            if log.topics[0] == TOPIC_OF["Settled"]
+        )
+
+    def escrow_state(self, escrow: str, order_id: str, block: int | None = None) -> State:
+        times = {
+            log.topics[0]: self.blocks[log.block_number].time
+            for log in self.until(block)
+            if log.address == escrow and log.topics[1] == order_id
+        }
+        return State(times.get(TOPIC_OF["RefundRequested"], 0), times.get(TOPIC_OF["Disputed"], 0))
+
+    def until(self, block: int | None) -> list[RawLog]:
+        return [log for log in self.logs if block is None or log.block_number <= block]
 
     def token_balance(self, token: str, owner: str, block: int | None = None) -> int:
         moved = self.logs_in_range(
-            0, len(self.headers) if block is None else block, [TRANSFER], token
+            0, len(self.blocks) if block is None else block, [TRANSFER], token
         )
         came = sum(int(log.data, 16) for log in moved if log.topics[2] == topic(owner))
         return came - sum(int(log.data, 16) for log in moved if log.topics[1] == topic(owner))

@@ -3,6 +3,7 @@
 PYTEST_DONT_REWRITE: test modules import this before pytest does.
 """
 
+from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -79,7 +80,7 @@ class World:
 
     def __init__(self, engine: Engine) -> None:
         self.engine, self.chain, self.platform = engine, FakeChain(), PLATFORM
-        self.watcher = Watcher(engine, PLATFORM, self.chain, 0, lambda: self.now)
+        self.watcher = watcher_of(self)
 
     @property
     def now(self) -> int:
@@ -243,6 +244,17 @@ class World:
             return list(session.exec(select(table)).all())
 
 
+def watcher_of(world: World) -> Watcher:
+    """A new one; the old one's process has died."""
+    if hasattr(world, "watcher"):
+        world.watcher.lock.release()
+    return Watcher(world.engine, world.platform, world.chain, world.chain, 0, lambda: world.now)
+
+
 @pytest.fixture
-def world(engine: Engine) -> World:
-    return World(engine)
+def world(engine: Engine) -> Iterator[World]:
+    made = World(engine)
+    try:
+        yield made
+    finally:
+        made.watcher.lock.release()

@@ -80,7 +80,12 @@ def list_ads(
 ) -> list[AdOut]:
     """Open ads, best price for the taker first, then the oldest."""
     with transaction(here.engine) as session:
-        return [out(ad) for ad in ads.listed(session, side, fiat, payment_method, limit)]
+        return [
+            out(ad)
+            for ad in ads.listed(
+                session, here.platform.domain.chain_id, side, fiat, payment_method, limit
+            )
+        ]
 
 
 @router.post("/{ad_id}/close")

@@ -45,7 +45,8 @@ class Log(SQLModel, table=True):
         UniqueConstraint("chain_id", "block_hash", "log_index"),
         Index("chain_logs_in_order", "order_id", "block_number", "log_index"),
         Index(
-            "chain_logs_into_order", "into_order_id",
+            "chain_logs_into_order",
+            "into_order_id",
             postgresql_where=text("into_order_id is not null"),
         ),
         Index("chain_logs_by_block", "chain_id", "block_number"),

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from eth_bloom import BloomFilter
+from eth_bloom.bloom import BloomFilter
 
 
 def may_hold(bloom: int, parts: Iterable[bytes]) -> bool:

@@ -234,9 +234,7 @@ def attribute(
     return result
 
 
-def without_spam(
-    session: Session, platform: Platform, ours: list[Attributed]
-) -> list[Attributed]:
+def without_spam(session: Session, platform: Platform, ours: list[Attributed]) -> list[Attributed]:
     """All but the foreign tokens' transfers over MAX_FOREIGN_LOGS_PER_ORDER."""
     own = (platform.token, platform.domain.escrow)
     if all(log.address in own for log, *_ in ours):

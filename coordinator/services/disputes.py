@@ -6,7 +6,7 @@ from otc_sdk import calls, messages
 from otc_sdk.messages import Verify1271
 from otc_sdk.roles import Role
 from otc_sdk.terms import Terms
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from coordinator.db.escrows import Escrow
 from coordinator.db.orders import Order
@@ -90,9 +90,9 @@ def watch_due(session: Session, platform: Platform, now: int, limit: int) -> Non
             Escrow.disputed_at == 0,
             Escrow.settled_tx == "",
         )
-        .order_by(col(Escrow.order_id))
+        .order_by(func.random())
         .limit(limit)
     ).all()
-    for order_id in rows:
+    for order_id in sorted(rows):
         order = lock(session, order_id)
         watch(session, platform, order, session.get_one(Escrow, order_id), now)

@@ -20,9 +20,7 @@ MAX_CANDIDATES = 500
 MAX_TRIES = 5
 
 
-def take(
-    session: Session, platform: Platform, want: Want, ad_id: int | None
-) -> tuple[Ad, int]:
+def take(session: Session, platform: Platform, want: Want, ad_id: int | None) -> tuple[Ad, int]:
     """Reserve the want's amount on an ad; return (ad, units). Raises NotFound or Conflict."""
     chain_id, decimals = platform.domain.chain_id, platform.token_decimals
     if ad_id is not None:

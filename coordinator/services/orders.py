@@ -243,7 +243,7 @@ def both_signed(session: Session, order_id: str) -> bool:
 
 
 def begin_payment(session: Session, order: Order, escrow: Escrow, now: int, time: int) -> None:
-    """The deposit is final and in time, every node says so, and both traders signed: the buyer pays.
+    """The deposit is final, in time and compared with the chain, and both signed: the buyer pays.
 
     `time` is the later of the wall's and the chain's: with less than MIN_PAY_SECONDS left, nobody
     is told to pay, and the order expires.

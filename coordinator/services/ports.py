@@ -17,8 +17,14 @@ class KeyDown(Exception):
 
     The message names the backend and nothing secret.
     """
+
+
 class NodesDisagree(NodeDown):
     """The nodes contradict each other; nothing irreversible is done until they agree."""
+
+
+class ChainHalted(NodeDown):
+    """The chain contradicts what was final; nothing is done until an operator has looked."""
 
 
 class Reverted(Exception):
@@ -27,7 +33,7 @@ class Reverted(Exception):
 
 @dataclass(frozen=True)
 class Header:
-    """A block's header. `time` is Unix seconds, `bloom` the filter of its logs (Yellow Paper 4.3.1)."""
+    """A block's header. `time` is Unix seconds, `bloom` its logs' filter (Yellow Paper 4.3.1)."""
 
     number: int
     hash: str
@@ -71,7 +77,7 @@ class SignedTransaction:
 
 
 class ChainReader(Protocol):
-    """Reads of one chain; `block` is a number, by default the latest. Every method raises NodeDown."""
+    """Reads of one chain; `block` is a number, else the latest. Every method raises NodeDown."""
 
     def head(self) -> Header: ...
     def final_head(self) -> Header: ...

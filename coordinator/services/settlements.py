@@ -195,11 +195,14 @@ def send(
     )
 
 
-def waiting_for_cosigner(session: Session, limit: int) -> list[tuple[int, CosignRequest]]:
+def waiting_for_cosigner(
+    session: Session, platform: Platform, limit: int
+) -> list[tuple[int, CosignRequest]]:
     """Settlements that only the coordinator's signature is missing from."""
     rows = session.exec(
         select(Settlement)
-        .where(Settlement.status == "cosigning")
+        .join(Order, col(Order.id) == col(Settlement.order_id))
+        .where(Settlement.status == "cosigning", Order.chain_id == platform.domain.chain_id)
         # In any order: some that the co-signer cannot decide now must not keep the others waiting.
         .order_by(func.random())
         .limit(limit)
@@ -255,13 +258,18 @@ def advance_due(session: Session, platform: Platform, now: int, limit: int) -> N
     """Send what time or a dispute has come to allow since it was signed."""
     time = clock.chain_now(session, platform.domain.chain_id)
     rows = session.exec(
-        select(Settlement.id, Settlement.order_id)
+        select(Settlement.order_id, Settlement.id)
+        .join(Order, col(Order.id) == col(Settlement.order_id))
         .join(Escrow, col(Escrow.order_id) == col(Settlement.order_id))
-        .where(Settlement.status == "collecting", Escrow.settled_tx == "")
-        .order_by(col(Settlement.order_id), col(Settlement.id))
+        .where(
+            Order.chain_id == platform.domain.chain_id,
+            Settlement.status == "collecting",
+            Escrow.settled_tx == "",
+        )
+        .order_by(func.random())  # those that wait for somebody must not keep the others waiting
         .limit(limit)
     ).all()
-    for settlement_id, _ in rows:
+    for _, settlement_id in sorted(rows, key=lambda row: (row[0], row[1] or 0)):
         order, settlement = lock_settlement(session, settlement_id or 0)
         if settlement.valid_until <= time:
             settlement.status = "expired"
@@ -275,11 +283,15 @@ def send_defaults(session: Session, platform: Platform, now: int, limit: int) ->
     rows = session.exec(
         select(Order.id)
         .join(Escrow, col(Escrow.order_id) == col(Order.id))
-        .where(Order.status == OrderStatus.DISPUTED, Escrow.settled_tx == "")
-        .order_by(col(Order.id))
+        .where(
+            Order.chain_id == platform.domain.chain_id,
+            Order.status == OrderStatus.DISPUTED,
+            Escrow.settled_tx == "",
+        )
+        .order_by(func.random())
         .limit(limit)
     ).all()
-    for order_id in rows:
+    for order_id in sorted(rows):
         order = lock(session, order_id)
         terms = Terms.from_dict(order.terms)
         escrow = session.get_one(Escrow, order_id)

@@ -30,7 +30,7 @@ class Keeper:
         with transaction(self.engine) as session:
             settlements.send_defaults(session, self.platform, self.now(), MAX_PER_STEP)
         with transaction(self.engine) as session:
-            waiting = settlements.waiting_for_cosigner(session, MAX_PER_STEP)
+            waiting = settlements.waiting_for_cosigner(session, self.platform, MAX_PER_STEP)
         for settlement_id, request in waiting:
             try:
                 self.cosign(settlement_id, request)

@@ -1,17 +1,29 @@
-"""Following the chain: reads blocks in order, rewinds after a reorg, moves the final mark."""
+"""Following the chain: what one node says is seen, what all nodes say becomes final."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import structlog
 from sqlalchemy import Engine
 
 from coordinator.db.chain import Cursor
+from coordinator.db.process_lock import LockTaken, ProcessLock
 from coordinator.db.session import transaction
-from coordinator.domain.chain_logs import TOPICS, TRANSFER
+from coordinator.domain.bloom import may_hold
+from coordinator.domain.chain_logs import ESCROW_TOPICS, TOPICS, TRANSFER
 from coordinator.domain.errors import InvariantBroken
 from coordinator.domain.platform import Platform
-from coordinator.services import chain
-from coordinator.services.ports import ChainReader, Header, NodeDown, RawLog
+from coordinator.domain.reconciliation import Facts
+from coordinator.services import chain, reconciliation
+from coordinator.services.ports import (
+    ChainHalted,
+    ChainReader,
+    Header,
+    NodeDown,
+    NodesDisagree,
+    RawLog,
+)
+from coordinator.services.reconciliation import Target
 
 log = structlog.get_logger()
 # Further behind the final head than this, blocks are read as ranges instead of one by one.
@@ -19,48 +31,97 @@ RANGE_THRESHOLD_BLOCKS = 100
 MAX_RANGE_BLOCKS = 2000
 MAX_BLOCKS_PER_STEP = 50
 MAX_TOPICS_PER_QUERY = 500
+MAX_CHECKS_PER_STEP = 20
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a backfill is: blocks, and logs taken in since it began."""
+
+    first: int
+    done: int
+    last: int
+    logs: int
+
+
+def quiet(_: Progress) -> None:
+    """Says nothing."""
 
 
 class Watcher:
-    """One writer of one chain."""
+    """One writer of one chain. `node` is quick, `agreed` says only what every node says."""
 
     def __init__(
         self,
         engine: Engine,
         platform: Platform,
         node: ChainReader,
+        agreed: ChainReader,
         start_block: int,
         now: Callable[[], int],
+        progress: Callable[[Progress], None] = quiet,
     ) -> None:
-        self.engine, self.platform, self.node, self.now = engine, platform, node, now
+        self.engine, self.platform, self.now = engine, platform, now
+        self.node, self.agreed, self.progress = node, agreed, progress
         self.chain_id = platform.domain.chain_id
+        self.range_blocks = MAX_RANGE_BLOCKS
+        self.lock = ProcessLock(engine, f"watcher:{self.chain_id}")
+        self.hold_lock()
         self.epoch = self.begin(start_block)
 
     def begin(self, start_block: int) -> int:
-        start = self.node.header(start_block)
+        start = self.agreed.header(start_block)
         if start is None:
             raise NodeDown(f"the node does not have the start block {start_block}")
         with transaction(self.engine) as session:
             return chain.take_over(session, self.chain_id, start).epoch
 
     def step(self) -> bool:
-        """Read what follows the cursor; True if the head is not reached yet."""
+        """Read what follows the cursor; True if there is more.
+
+        Nodes that disagree hold up what is final, and with it the money, not what people see.
+        """
+        self.hold_lock()
+        if self.backfill():
+            return True
+        more = self.follow()
+        try:
+            more = self.finalize() or more
+            self.reconcile()
+        except ChainHalted:
+            raise
+        except NodeDown as error:
+            log.error("nothing becomes final", chain_id=self.chain_id, reason=str(error))
+        return more
+
+    def hold_lock(self) -> None:
+        """Make sure that this process alone follows the chain; the epoch is the second line."""
+        try:
+            self.lock.hold()
+        except LockTaken as taken:
+            raise NodeDown(f"another watcher follows chain {self.chain_id}") from taken
+
+    def cursor(self) -> Cursor:
+        """Raises EpochLost, ChainHalted."""
         with transaction(self.engine) as session:
             cursor = chain.own_cursor(session, self.chain_id, self.epoch)
         if cursor.halted:
-            raise InvariantBroken(f"chain {self.chain_id} is halted: {cursor.halted}")
-        head, final = self.node.head(), self.node.final_head()
+            raise ChainHalted(f"chain {self.chain_id} is halted: {cursor.halted}")
+        return cursor
+
+    # What is seen
+
+    def follow(self) -> bool:
+        cursor = self.cursor()
+        head = self.node.head()
         if self.rewind_if_needed(cursor):
             return True
-        if final.number - cursor.number > RANGE_THRESHOLD_BLOCKS:
-            headers, logs = self.read_range(cursor, final)
-        else:
-            headers, logs = self.read_blocks(cursor, head)
-        if not headers and final.number <= cursor.final_number:
+        headers, logs = self.read_blocks(cursor, head)
+        if not headers:
             return False
         with transaction(self.engine) as session:
-            chain.ingest(session, self.platform, self.epoch, headers, logs, final, self.now())
-        return bool(headers) and headers[-1].number < head.number
+            chain.ingest(session, self.platform, self.epoch, headers, logs, self.now())
+        return headers[-1].number < head.number
 
     def rewind_if_needed(self, cursor: Cursor) -> bool:
         """If the block at the cursor is no longer the chain's, go back to the common ancestor."""
@@ -69,10 +130,8 @@ class Watcher:
             header = self.node.header(number)
             if header is not None and header.hash == expected:
                 break
-            if number <= cursor.final_number and header is None:
-                raise NodeDown(f"the node has not come to the final block {number} yet")
             if number <= cursor.final_number:
-                self.halt(f"block {number} was final as {expected} and is not there any more")
+                self.require_final(number, expected)
             number -= 1
             with transaction(self.engine) as session:
                 known = chain.known_hash(session, self.chain_id, number)
@@ -84,10 +143,21 @@ class Watcher:
         log.warning("reorg", chain_id=self.chain_id, depth=depth, ancestor=number)
         return True
 
+    def require_final(self, number: int, expected: str) -> None:
+        """A node without our final block lags or lies; if all have another, the chain is halted."""
+        header = self.agreed.header(number)
+        if header is None:
+            raise NodeDown(f"the node has not come to the final block {number} yet")
+        if header.hash == expected:
+            raise NodesDisagree(f"a node denies the final block {number}")
+        self.halt(f"block {number} was final as {expected} and is {header.hash} now")
+
     def halt(self, reason: str) -> None:
+        """Raises ChainHalted, now and at every step, until an operator resumes the chain."""
+        log.critical("chain halted", chain_id=self.chain_id, reason=reason)
         with transaction(self.engine) as session:
             chain.halt(session, self.chain_id, reason)
-        raise InvariantBroken(f"chain {self.chain_id} is halted: {reason}")
+        raise ChainHalted(f"chain {self.chain_id} is halted: {reason}")
 
     def read_blocks(self, cursor: Cursor, head: Header) -> tuple[list[Header], list[RawLog]]:
         """Blocks one by one, each tied to the one before it, logs by block hash."""
@@ -99,30 +169,161 @@ class Watcher:
             header = self.node.header(number)
             if header is None or header.parent_hash != parent:
                 break
-            logs += self.node.logs_of_block(header.hash, TOPICS)
+            logs += self.read_logs(header)
             headers.append(header)
             parent = header.hash
         return headers, logs
 
-    def read_range(self, cursor: Cursor, final: Header) -> tuple[list[Header], list[RawLog]]:
-        """A range of final blocks at once: the escrow's events, and transfers of our vaults."""
-        first = cursor.number + 1
-        last = min(cursor.number + MAX_RANGE_BLOCKS, final.number)
-        logs = self.node.logs_in_range(first, last, [], self.platform.domain.escrow)
+    def read_logs(self, header: Header) -> list[RawLog]:
+        """A block's logs. Where its filter does not fit an empty answer, all nodes are asked."""
+        logs = self.node.logs_of_block(header.hash, TOPICS)
+        if not logs and self.is_suspect(header):
+            logs = self.agreed.logs_of_block(header.hash, TOPICS)
+            log.warning("empty logs", chain_id=self.chain_id, block=header.number, found=len(logs))
+        return logs
+
+    def is_suspect(self, header: Header) -> bool:
+        """Whether logs of our escrow or token may be in a block that is said to have none."""
+        domain, token = self.platform.domain, bytes.fromhex(self.platform.token[2:])
+        escrow = bytes.fromhex(domain.escrow[2:])
+        wanted = [(token, bytes.fromhex(TRANSFER[2:]))]
+        wanted += [(escrow, bytes.fromhex(topic[2:])) for topic in ESCROW_TOPICS]
+        return any(may_hold(header.bloom, parts) for parts in wanted)
+
+    # What is final
+
+    def finalize(self) -> bool:
+        """Let all nodes say what was in the blocks that became final; True if more blocks did."""
+        cursor = self.cursor()
+        final = self.agreed.final_head()
+        number = min(final.number, cursor.number, cursor.final_number + MAX_BLOCKS_PER_STEP)
+        if number <= cursor.final_number:
+            return False
+        last = final if number == final.number else self.agreed.header(number)
         with transaction(self.engine) as session:
-            vaults = ["0x" + v[2:].lower().rjust(64, "0") for v in chain.watched_vaults(session)]
+            hashes = chain.known_hashes(session, self.chain_id, cursor.final_number + 1, number)
+        whole = len(hashes) == number - cursor.final_number
+        if last is None or not whole or hashes[-1] != last.hash:
+            raise NodesDisagree(f"block {number} is final with another hash than was read")
+        logs = [entry for h in hashes for entry in self.agreed.logs_of_block(h, TOPICS)]
+        self.keep_final(last, logs)
+        return number < final.number
+
+    def keep_final(self, last: Header, logs: list[RawLog]) -> None:
+        times = self.times_of(logs)
+        try:
+            with transaction(self.engine) as session:
+                chain.finalize(session, self.platform, self.epoch, last, logs, times, self.now())
+        except InvariantBroken as broken:
+            self.halt(str(broken))
+
+    def times_of(self, logs: list[RawLog]) -> dict[str, int]:
+        """Block hash -> its time, from the logs where they say it, else from the headers."""
+        times = {e.block_hash: e.block_time for e in logs if e.block_time is not None}
+        numbers = sorted({e.block_number for e in logs if e.block_hash not in times})
+        times |= {header.hash: header.time for header in self.agreed.headers(numbers)}
+        if not all(entry.block_hash in times for entry in logs):
+            raise NodeDown("the nodes' logs and headers do not fit together")
+        return times
+
+    def backfill(self) -> bool:
+        """Far behind, take in a range of final blocks at once; False if it is not far.
+
+        The range is halved when it fails, down to one block, and grows when it works.
+        """
+        cursor = self.cursor()
+        first = cursor.final_number + 1
+        if self.node.final_head().number - first < RANGE_THRESHOLD_BLOCKS:
+            return False
+        final = self.agreed.final_head()
+        self.require_same(cursor)
+        last = min(first + self.range_blocks - 1, final.number)
+        try:
+            logs = self.read_range(first, last)
+        except NodesDisagree:
+            raise
+        except NodeDown:
+            if self.range_blocks == 1:
+                raise
+            self.range_blocks //= 2
+            log.info("smaller range", chain_id=self.chain_id, blocks=self.range_blocks)
+            return True
+        header = self.agreed.header(last)
+        if header is None:
+            raise NodeDown(f"no node has the final block {last}")
+        self.keep_final(header, logs)
+        self.range_blocks = min(self.range_blocks * 2, MAX_RANGE_BLOCKS)
+        self.progress(Progress(first, last, final.number, len(logs)))
+        return True
+
+    def require_same(self, cursor: Cursor) -> None:
+        """Halt the chain unless our final block is still in it."""
+        header = self.agreed.header(cursor.final_number)
+        if header is None or header.hash != cursor.final_hash:
+            self.require_final(cursor.final_number, cursor.final_hash)
+
+    def read_range(self, first: int, last: int) -> list[RawLog]:
+        """The escrow's events, and the transfers of our vaults."""
+        logs = self.agreed.logs_in_range(first, last, [], self.platform.domain.escrow)
+        with transaction(self.engine) as session:
+            vaults = chain.watched_vaults(session, self.chain_id)
         for at in range(0, len(vaults), MAX_TOPICS_PER_QUERY):
-            some = vaults[at : at + MAX_TOPICS_PER_QUERY]
-            logs += self.node.logs_in_range(first, last, [TRANSFER, None, some], None)
-            logs += self.node.logs_in_range(first, last, [TRANSFER, some], None)
-        numbers = sorted({entry.block_number for entry in logs} | {last})
-        headers = [h for number in numbers if (h := self.node.header(number)) is not None]
-        if len(headers) != len(numbers) or not matching(logs, headers):
-            raise NodeDown("the node's logs and headers do not fit together")
-        return headers, logs
+            some = [topic_of(vault) for vault in vaults[at : at + MAX_TOPICS_PER_QUERY]]
+            logs += self.transfers(first, last, some)
+        return list(set(logs))
+
+    def transfers(self, first: int, last: int, vaults: list[str]) -> list[RawLog]:
+        into = self.agreed.logs_in_range(first, last, [TRANSFER, None, vaults], None)
+        return into + self.agreed.logs_in_range(first, last, [TRANSFER, vaults], None)
+
+    # What the contract says itself
+
+    def reconcile(self) -> None:
+        """Compare orders that changed, or were not compared for long, with the chain's state."""
+        number = self.cursor().final_number
+        with transaction(self.engine) as session:
+            due = reconciliation.due(session, self.chain_id, self.now(), MAX_CHECKS_PER_STEP)
+        for target in due:
+            if self.compare(target, number) is not None:
+                self.reread(target, number)
+                self.compare(target, number)
+
+    def compare(self, target: Target, number: int) -> str | None:
+        facts = self.facts(target, number)
+        with transaction(self.engine) as session:
+            return reconciliation.record(
+                session, self.platform, target.order_id, number, facts, self.now()
+            )
+
+    def facts(self, target: Target, number: int) -> Facts:
+        escrow = self.platform.domain.escrow
+        return Facts(
+            balance_units=self.agreed.token_balance(target.token, target.vault, number),
+            settled=self.agreed.has_code(target.vault, number),
+            state=self.agreed.escrow_state(escrow, target.order_id, number),
+        )
+
+    def reread(self, target: Target, number: int) -> None:
+        """Read one order's whole history again: a log that was missed is found so."""
+        logs: list[RawLog] = []
+        escrow = self.platform.domain.escrow
+        events = list(ESCROW_TOPICS)
+        by_order = [events, target.order_id], [events, None, target.order_id]
+        for first in range(target.from_number, number + 1, MAX_RANGE_BLOCKS):
+            last = min(first + MAX_RANGE_BLOCKS - 1, number)
+            for topics in by_order:
+                logs += self.agreed.logs_in_range(first, last, topics, escrow)
+            logs += self.transfers(first, last, [topic_of(target.vault)])
+        times = self.times_of(logs)
+        try:
+            with transaction(self.engine) as session:
+                chain.repair(
+                    session, self.platform, self.epoch, target.order_id, logs, times, self.now()
+                )
+        except InvariantBroken as broken:
+            self.halt(str(broken))
 
 
-def matching(logs: list[RawLog], headers: list[Header]) -> bool:
-    """Whether every log lies in one of the blocks."""
-    hashes = {header.hash for header in headers}
-    return all(entry.block_hash in hashes for entry in logs)
+def topic_of(address: str) -> str:
+    """An address as a topic: a word, padded on the left."""
+    return "0x" + address[2:].lower().rjust(64, "0")

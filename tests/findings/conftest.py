@@ -16,3 +16,4 @@ def live(engine: Engine, anvil: Anvil) -> Iterator[LiveWorld]:
         yield world
     finally:
         world.sender.release_lock()
+        world.watcher.lock.release()

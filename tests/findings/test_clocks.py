@@ -64,11 +64,11 @@ def test_a_node_behind_our_final_block_is_no_reorg(world: World) -> None:
     for _ in range(10):
         world.mine()
     chain = world.chain
-    headers, final = chain.headers, chain.final_number
-    chain.headers, chain.final_number = headers[:-5], final - 5
+    headers, final = chain.blocks, chain.final_number
+    chain.blocks, chain.final_number = headers[:-5], final - 5
     with pytest.raises(NodeDown):
         world.watcher.step()
-    chain.headers, chain.final_number = headers, final
+    chain.blocks, chain.final_number = headers, final
     world.mine(world.deposit(order_id, 1))
     assert world.cursor().halted is None
     assert world.escrow(order_id).final_units == AMOUNT + 1

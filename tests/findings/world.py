@@ -92,7 +92,12 @@ class LiveWorld(World):
         self.chain = Node(url, str(FINAL_AFTER_BLOCKS))
         self.ahead_seconds = 0
         self.watcher = Watcher(
-            engine, self.platform, self.chain, anvil.w3.eth.block_number, lambda: self.now
+            engine,
+            self.platform,
+            self.chain,
+            self.chain,
+            anvil.w3.eth.block_number,
+            lambda: self.now,
         )
         self.account = Account(url, domain.chain_id, self.gas, MAX_FEE_WEI)
         self.sender = Sender(

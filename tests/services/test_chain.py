@@ -9,10 +9,10 @@ from coordinator.db.session import transaction
 from coordinator.domain.errors import InvariantBroken
 from coordinator.services import chain
 from coordinator.services.chain import EpochLost
-from coordinator.services.ports import Header
-from coordinator.workers.watcher import RANGE_THRESHOLD_BLOCKS, Watcher
+from coordinator.services.ports import ChainHalted, Header, NodeDown
+from coordinator.workers.watcher import RANGE_THRESHOLD_BLOCKS
 from tests.fake_chain import FakeChain
-from tests.world import AMOUNT, World
+from tests.world import AMOUNT, World, watcher_of
 
 Books = list[object]
 
@@ -29,16 +29,15 @@ def ingest(world: World, headers: list[Header], epoch: int | None = None) -> Non
     logs = [log for log in world.chain.logs if log.block_hash in hashes]
     with transaction(world.engine) as session:
         chain.ingest(
-            session, world.platform, epoch or world.watcher.epoch, headers, logs,
-            world.chain.final_head(), world.now,
-        )  # fmt: skip
+            session, world.platform, epoch or world.watcher.epoch, headers, logs, world.now
+        )
 
 
 def test_the_same_blocks_twice_change_nothing(world: World) -> None:
     order_id = world.paid()
     world.mine(world.event("Disputed", order_id), world.deposit(order_id, 3))
     before = books(world, order_id)
-    ingest(world, world.chain.headers[1:])
+    ingest(world, world.chain.blocks[1:])
     assert books(world, order_id) == before
 
 
@@ -54,13 +53,16 @@ def test_what_concerns_no_order_is_not_kept(world: World) -> None:
 def test_only_the_newest_writer_writes(world: World) -> None:
     order_id = world.funded()
     old = world.watcher.epoch
-    Watcher(world.engine, world.platform, world.chain, 0, lambda: world.now)
+    new = watcher_of(world)
     before = books(world, order_id)
     header = world.chain.mine(world.deposit(order_id, 5))
     with pytest.raises(EpochLost):
         ingest(world, [header], old)
     with pytest.raises(EpochLost), transaction(world.engine) as session:
-        chain.rewind(session, world.platform, old, world.chain.headers[-3], world.now)
+        chain.rewind(session, world.platform, old, world.chain.blocks[-3], world.now)
+    with pytest.raises(NodeDown, match="another watcher"):
+        world.read()
+    new.lock.release()
     with pytest.raises(EpochLost):
         world.read()
     assert books(world, order_id) == before
@@ -69,7 +71,7 @@ def test_only_the_newest_writer_writes(world: World) -> None:
 def test_a_new_writer_goes_on_where_the_old_one_stopped(world: World) -> None:
     world.funded()
     number = world.cursor().number
-    Watcher(world.engine, world.platform, world.chain, 0, lambda: world.now)
+    watcher_of(world)
     assert world.cursor().number == number > 0
 
 
@@ -91,10 +93,10 @@ def test_a_rewind_orphans_and_deletes_nothing(world: World, depth: int) -> None:
 def test_a_block_that_returns_is_taken_back(world: World) -> None:
     order_id = world.funded()
     world.mine(world.deposit(order_id, 1), final=False)
-    headers, logs = list(world.chain.headers), list(world.chain.logs)
+    headers, logs = list(world.chain.blocks), list(world.chain.logs)
     world.chain.reorg(1)
     world.mine(final=False)
-    world.chain.headers, world.chain.logs = headers, logs
+    world.chain.blocks, world.chain.logs = headers, logs
     world.read()
     assert world.escrow(order_id).seen_units == AMOUNT + 1
     assert [log.orphaned for log in world.all(Log)] == [False, False]
@@ -104,9 +106,7 @@ def test_a_rewind_below_final_is_refused_and_changes_nothing(world: World) -> No
     order_id = world.funded()
     before = books(world, order_id)
     with pytest.raises(InvariantBroken), transaction(world.engine) as session:
-        chain.rewind(
-            session, world.platform, world.watcher.epoch, world.chain.headers[0], world.now
-        )
+        chain.rewind(session, world.platform, world.watcher.epoch, world.chain.blocks[0], world.now)
     assert books(world, order_id) == before
 
 
@@ -117,7 +117,7 @@ def test_a_chain_that_differs_below_final_is_halted(world: World) -> None:
     world.chain.reorg(1)
     world.chain.mine()
     for _ in range(2):
-        with pytest.raises(InvariantBroken, match="halted"):
+        with pytest.raises(ChainHalted, match="halted"):
             world.read()
     assert "was final" in (world.cursor().halted or "")
     assert world.escrow(order_id) == before
@@ -158,5 +158,5 @@ def test_the_fake_chain_is_a_chain() -> None:
     made = FakeChain()
     for _ in range(3):
         made.mine()
-    pairs = zip(made.headers, made.headers[1:], strict=False)
+    pairs = zip(made.blocks, made.blocks[1:], strict=False)
     assert all(child.parent_hash == parent.hash for parent, child in pairs)

@@ -75,12 +75,13 @@ class Node:
 
     def __init__(self, rpc_url: str, finality: str) -> None:
         self.w3 = open_web3(rpc_url)
+        self.provider: Any = self.w3.provider
         self.name = public_part(rpc_url)
         self.finality = finality
 
     def ask(self, method: str, *params: Any) -> Any:
         """The result. Raises RpcError, or what the transport raises."""
-        answer: Any = self.w3.provider.make_request(method, list(params))  # type: ignore[arg-type]
+        answer: Any = self.provider.make_request(method, list(params))
         if answer.get("error") is not None:
             error = answer["error"]
             raise RpcError(int(error.get("code", 0)), str(error.get("message", ""))[:300])
@@ -119,7 +120,7 @@ class Node:
         for at in range(0, len(numbers), BATCH_SIZE):
             some = numbers[at : at + BATCH_SIZE]
             asked: Any = [("eth_getBlockByNumber", [hex(number), False]) for number in some]
-            answers: Any = self.w3.provider.make_batch_request(asked)
+            answers: Any = self.provider.make_batch_request(asked)
             by_id = sorted(answers, key=lambda answer: answer["id"])
             found += [header_of(answer["result"]) for answer in by_id]
         if [header.number for header in found] != list(numbers):
