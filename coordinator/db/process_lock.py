@@ -1,7 +1,9 @@
 """A lock that one process holds as long as its connection lives: PostgreSQL's advisory lock."""
 
+from contextlib import suppress
+
 from sqlalchemy import Connection, Engine, text
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import InterfaceError, OperationalError, PendingRollbackError
 
 
 class LockTaken(Exception):
@@ -34,6 +36,8 @@ class ProcessLock:
     def release(self) -> None:
         """Close the connection itself: one that went back to the pool would keep the lock."""
         if self.connection is not None:
+            with suppress(OperationalError, InterfaceError, PendingRollbackError):
+                self.connection.execute(text("select pg_advisory_unlock_all()"))
             self.connection.invalidate()
             self.connection.close()
             self.connection = None
