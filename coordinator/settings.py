@@ -1,9 +1,16 @@
 """Every environment variable, typed. Only bootstrap, the command line and the stack read it."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 
 class Settings(BaseSettings):
@@ -64,3 +71,18 @@ class Settings(BaseSettings):
     @property
     def cosigner_url(self) -> str:
         return f"http://{self.cosigner_host}:{self.cosigner_port}"
+
+
+def settings_from(environ: Mapping[str, str]) -> Settings:
+    """Settings from these variables alone. Raises ValidationError."""
+
+    class Given(Settings):
+        @classmethod
+        def settings_customise_sources(
+            cls, settings_cls: type[BaseSettings], *_: Any, **__: Any
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            source = EnvSettingsSource(settings_cls)
+            source.env_vars = {name.lower(): value for name, value in environ.items()}
+            return (source,)
+
+    return Given()

@@ -18,6 +18,7 @@ from coordinator.cli import (
     refund,
     settle,
     sign,
+    status,
     up,
     worker,
 )
@@ -34,6 +35,7 @@ NOUNS = (
     refund.app,
     settle.app,
     sign.app,
+    status.app,
     up.app,
     worker.app,
 )

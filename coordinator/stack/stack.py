@@ -22,6 +22,7 @@ from otc_sdk.keystore import is_configured, load_account
 from otc_sdk.networks import NETWORKS, Network
 from web3 import Web3
 
+from coordinator.stack import running
 from coordinator.stack.accounts import Accounts
 from coordinator.stack.child import Child, ChildFailed, stop_all
 from coordinator.stack.database import EmbeddedDatabase
@@ -44,11 +45,13 @@ PROCESSES = ("api", "cosigner", "watcher", "sender", "keeper")
 # Accounts of the local chain that hold coins and tokens, for hands-on use.
 DEMO_ACCOUNTS = ("seller", "buyer")
 DEMO_TOKEN_UNITS = 100_000 * 10**6
+# The file also says whose coins pay for gas; its password stays away.
+SENDER_KEYSTORE = "OTC_SENDER_KEYSTORE"
 # Which processes are told which secret; the others start without it.
 SECRETS = {
     "OTC_PRIVATE_KEY": ("sender",),
     "OTC_KEYSTORE": ("sender",),
-    "OTC_SENDER_KEYSTORE": ("sender",),
+    SENDER_KEYSTORE: ("sender",),
     "OTC_COSIGNER_KEY": ("cosigner",),
     "OTC_KEYSTORE_PASSWORD": ("sender", "cosigner"),
     "OTC_KEYSTORE_PASSWORD_FILE": ("sender", "cosigner"),
@@ -106,6 +109,8 @@ class Stack:
 
     def __exit__(self, *_: object) -> None:
         self.interrupts.ignore()
+        if self.processes:
+            running.remove(self.options.data_dir)
         stop_all(self.processes)
         stop_all(self.servers)
         if self.lock is not None:
@@ -251,7 +256,10 @@ class Stack:
 
     def start_processes(self, ready: Ready, database_url: str, start_block: int) -> None:
         self.say(f"starting {', '.join(PROCESSES)}")
-        env = {**os.environ, **self.environment(ready, database_url, start_block)}
+        settings = self.environment(ready, database_url, start_block)
+        shown = {k: v for k, v in settings.items() if k not in SECRETS or k == SENDER_KEYSTORE}
+        running.write(self.options.data_dir, shown)
+        env = {**os.environ, **settings}
         for name in PROCESSES:
             command = [sys.executable, "-m", "coordinator.cli", "worker", name]
             child = Child(name, command, without_foreign_secrets(env, name), self.log_file(name))
@@ -270,7 +278,7 @@ class Stack:
             "OTC_KEYSTORE_PASSWORD_FILE": str(self.accounts.password_file),
         }
         if not is_configured(None):
-            defaults["OTC_SENDER_KEYSTORE"] = str(self.accounts.path("sender"))
+            defaults[SENDER_KEYSTORE] = str(self.accounts.path("sender"))
         return {
             **defaults,
             **configured,

@@ -16,6 +16,7 @@ from typing import Any
 
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
+from eth_utils.address import is_address, to_checksum_address
 from eth_utils.exceptions import ValidationError
 
 from otc_sdk.errors import KeystoreError
@@ -116,6 +117,14 @@ def read(path: Path) -> dict[str, Any]:
     if content.get("version") != 3:
         raise KeystoreError(f"{path} is a keystore of another version than 3")
     return content
+
+
+def public_address(path: Path) -> str:
+    """The address that a keystore names, without its password. Raises KeystoreError."""
+    address = str(read(path.expanduser()).get("address", ""))
+    if not is_address(address):
+        raise KeystoreError(f"{path} does not name its address")
+    return str(to_checksum_address(address))
 
 
 def password_for(path: Path, environ: Mapping[str, str], ask: Ask) -> str:

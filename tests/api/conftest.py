@@ -1,41 +1,19 @@
 """The API, served on a loopback port, with a coordinator's books behind it."""
 
 import socket
-import threading
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 
 import httpx
 import pytest
-import uvicorn
 from eth_account.signers.local import LocalAccount
-from fastapi import FastAPI
 from otc_sdk.client import Client
 
 from coordinator.api.app import create_app
 from coordinator.api.context import Context
+from tests.serving import served
 from tests.world import PLATFORM, World
 
-START_SECONDS = 20
 Sign = Callable[[LocalAccount], Client]
-
-
-@contextmanager
-def served(app: FastAPI, listener: socket.socket) -> Iterator[None]:
-    """The app answers at the socket."""
-    server = uvicorn.Server(uvicorn.Config(app, log_level="error", ws="none", lifespan="off"))
-    thread = threading.Thread(target=server.run, args=([listener],))
-    thread.start()
-    deadline = time.monotonic() + START_SECONDS
-    while not server.started and thread.is_alive() and time.monotonic() < deadline:
-        time.sleep(0.005)
-    try:
-        assert server.started
-        yield
-    finally:
-        server.should_exit = True
-        thread.join()
 
 
 @pytest.fixture
