@@ -49,13 +49,13 @@ contract Escrow is IEscrow, Vault, EIP712, ReentrancyGuardTransient {
     }
 
     /// @inheritdoc IEscrow
-    function settle(Order memory order, uint256 toBuyer, uint256 validUntil, bytes calldata signatures)
+    function settle(Order calldata order, uint256 toBuyer, uint256 validUntil, bytes calldata signatures)
         external
         onlyEscrow
         nonReentrant
         returns (bytes32)
     {
-        return settleFor(msg.sender, order, toBuyer, validUntil, signatures);
+        return settleLoaded(order.load(), toBuyer, validUntil, signatures);
     }
 
     /// @inheritdoc IEscrow
@@ -63,18 +63,17 @@ contract Escrow is IEscrow, Vault, EIP712, ReentrancyGuardTransient {
         settled = new bool[](items.length);
         for (uint256 i; i < items.length; ++i) {
             // An even share of the gas that is left, and one for the end: no item can burn another's.
-            uint256 share = gasleft() / (items.length - i + 1);
-            bytes memory reason;
-            (settled[i], reason) =
-                Calls.tryCall(address(this), share, abi.encodeCall(this.settleItem, (msg.sender, items[i])));
-            if (!settled[i]) emit SettlementFailed(i, orderIdOf(items[i].order), reason);
+            uint256 share;
+            unchecked {
+                share = gasleft() / (items.length - i + 1);
+            }
+            if (Calls.tryVerb(share, this.settle.selector, argumentsOf(items[i]))) {
+                settled[i] = true;
+            } else {
+                bytes memory reason = Calls.reason();
+                emit SettlementFailed(i, orderIdOf(items[i].order), reason);
+            }
         }
-    }
-
-    /// @dev One item of a batch, in a call of its own so that it can fail alone.
-    function settleItem(address sender, Settlement calldata item) external nonReentrant {
-        require(msg.sender == address(this), OnlySelf(msg.sender));
-        settleFor(sender, item.order, item.toBuyer, item.validUntil, item.signatures);
     }
 
     /// @inheritdoc IEscrow
@@ -208,21 +207,27 @@ contract Escrow is IEscrow, Vault, EIP712, ReentrancyGuardTransient {
         return permitted(order, orderId, toBuyer, roles, balance);
     }
 
-    function settleFor(
-        address sender,
-        Order memory order,
-        uint256 toBuyer,
-        uint256 validUntil,
-        bytes calldata signatures
-    ) private returns (bytes32 orderId) {
+    /// The item's bytes: a struct's encoding is that of the arguments it consists of.
+    function argumentsOf(Settlement calldata item) private pure returns (bytes calldata arguments) {
+        bytes calldata signatures = item.signatures;
+        assembly ("memory-safe") {
+            arguments.offset := item
+            arguments.length := sub(add(signatures.offset, signatures.length), item)
+        }
+    }
+
+    function settleLoaded(Order memory order, uint256 toBuyer, uint256 validUntil, bytes calldata signatures)
+        private
+        returns (bytes32 orderId)
+    {
         bytes32 domain = _domainSeparatorV4();
         orderId = MessageHashUtils.toTypedDataHash(domain, order.hash());
-        require(block.timestamp < validUntil, Expired(validUntil, block.timestamp));
-        require(toBuyer <= order.amount, ExceedsAmount(toBuyer, order.amount));
+        if (block.timestamp >= validUntil) revert Expired(validUntil, block.timestamp);
+        if (toBuyer > order.amount) revert ExceedsAmount(toBuyer, order.amount);
 
         bytes32 message = keccak256(abi.encode(SETTLEMENT_TYPEHASH, orderId, toBuyer, validUntil));
         bytes32 digest = MessageHashUtils.toTypedDataHash(domain, message);
-        uint256 roles = order.rolesOf(sender) | rolesThatSigned(order, digest, signatures);
+        uint256 roles = order.rolesOf(msg.sender) | rolesThatSigned(order, digest, signatures);
         address vault = vaultOf(orderId);
         uint256 balance = IERC20(order.token).balanceOf(vault);
         if (!permitted(order, orderId, toBuyer, roles, balance)) {
@@ -247,7 +252,8 @@ contract Escrow is IEscrow, Vault, EIP712, ReentrancyGuardTransient {
             uint256 head = uint24(bytes3(signatures));
             uint256 role = head >> 16;
             uint256 end = SIGNATURE_HEAD + (head & 0xffff);
-            if (role >= ROLES || end > signatures.length) revert MalformedSignatures(signatures);
+            if (role >= ROLES) revert MalformedSignatures(signatures);
+            if (end > signatures.length) revert MalformedSignatures(signatures);
             requireSignature(order, Role(role), digest, signatures[SIGNATURE_HEAD:end]);
             roles |= 1 << role;
             signatures = signatures[end:];
@@ -261,8 +267,8 @@ contract Escrow is IEscrow, Vault, EIP712, ReentrancyGuardTransient {
         returns (bool)
     {
         if (!order.valid()) return toBuyer == 0;
-        return Policy.agreed(roles, toBuyer, order.amount)
-            || Policy.due(roles, toBuyer, balance, order, states[orderId], block.timestamp);
+        if (Policy.agreed(roles, toBuyer, order.amount)) return true;
+        return Policy.due(roles, toBuyer, balance, order, states[orderId], block.timestamp);
     }
 
     /// A vault short by any unit pays a refund, what both traders agreed on if it can, or, when nobody ruled, the

@@ -20,13 +20,14 @@ abstract contract Vault is IVault {
 
     /// Runs in a vault, called by the escrow.
     modifier onlyVault() {
-        require(msg.sender == ESCROW && address(this) != ESCROW, OnlyEscrow(msg.sender));
+        if (msg.sender != ESCROW) revert OnlyEscrow(msg.sender);
+        if (address(this) == ESCROW) revert OnlyEscrow(msg.sender);
         _;
     }
 
     /// Runs in the escrow itself, not in a vault.
     modifier onlyEscrow() {
-        require(address(this) == ESCROW, OnlyEscrow(msg.sender));
+        if (address(this) != ESCROW) revert OnlyEscrow(msg.sender);
         _;
     }
 
@@ -51,10 +52,11 @@ abstract contract Vault is IVault {
         (sent,) = to.call{value: amount}("");
     }
 
-    function transfer(address token, address to, uint256 amount) private returns (bool taken) {
+    function transfer(address token, address to, uint256 amount) private returns (bool) {
         if (amount == 0) return true;
         uint256 available = gasleft();
-        taken = SafeERC20.trySafeTransfer(IERC20(token), to, amount);
-        if (!taken && available < MIN_TRANSFER_GAS) revert InsufficientGas(available, MIN_TRANSFER_GAS);
+        if (SafeERC20.trySafeTransfer(IERC20(token), to, amount)) return true;
+        if (available < MIN_TRANSFER_GAS) revert InsufficientGas(available, MIN_TRANSFER_GAS);
+        return false;
     }
 }

@@ -54,7 +54,7 @@ PLANTED = {
         ESCROW, "if (msg.sender == order.holder(role)) return;",
         "if (msg.sender != order.holder(role)) return;"),
     "check_usableTermsKeepTheCap": (
-        TERMS, "order.fee <= order.amount / FEE_CAP_DIVISOR", "order.fee <= order.amount"),
+        TERMS, "order.fee > order.amount / FEE_CAP_DIVISOR", "order.fee > order.amount"),
     "check_usableTermsHaveFourParties": (TERMS, "eq(b, a)", "eq(b, s)"),
     "check_feeKeepsTheCapAndIsRoundedByLessThanAUnit": (
         f"{PROOFS}/Fee.t.sol", "fee <= amount / 20", "fee <= amount / 10"),

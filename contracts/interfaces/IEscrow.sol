@@ -116,8 +116,6 @@ interface IEscrow {
     error NothingToSweep(bytes32 orderId, address token);
     /// @notice The token refused the transfer; it can be tried again.
     error TransferRefused(address token, address to, uint256 amount);
-    /// @notice Only the escrow calls this, for an item of a batch.
-    error OnlySelf(address sender);
 
     /// @notice Ends an order: `toBuyer` of the amount goes to the buyer, less the fee pro rata rounded down;
     /// the rest and any surplus to the seller. Once for ever.

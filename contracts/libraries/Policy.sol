@@ -30,7 +30,7 @@ library Policy {
     /// other with the coordinator.
     function agreed(uint256 roles, uint256 toBuyer, uint256 amount) internal pure returns (bool) {
         if (all(roles, SELLER | BUYER)) return true;
-        if (toBuyer == amount && all(roles, SELLER | COORDINATOR)) return true;
+        if (all(roles, SELLER | COORDINATOR)) return toBuyer == amount;
         return toBuyer == 0 && all(roles, BUYER | COORDINATOR);
     }
 

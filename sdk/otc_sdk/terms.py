@@ -185,9 +185,9 @@ class Terms:
 def vault_address(domain: EscrowDomain, order_id: bytes) -> str:
     """The vault's CREATE2 address (EIP-1014): a proxy of the escrow, salt `order_id`."""
     code = bytes.fromhex(
-        "60288060095f395ff3365f5f37365f365f73"
+        "60278060095f395ff3365f5f37365f365f365f73"
         + domain.escrow.removeprefix("0x")
-        + "5af45f3691602657fd5bf3"
+        + "5af4602557fd5bf3"
     )
     return create2_address(domain.escrow, order_id, code)
 

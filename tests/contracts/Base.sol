@@ -126,7 +126,7 @@ abstract contract Base {
 
     function vaultOf(Order memory order) internal view returns (address) {
         bytes memory code = abi.encodePacked(
-            hex"60288060095f395ff3365f5f37365f365f73", address(escrow), hex"5af45f3691602657fd5bf3"
+            hex"60278060095f395ff3365f5f37365f365f365f73", address(escrow), hex"5af4602557fd5bf3"
         );
         bytes32 hash = keccak256(abi.encodePacked(hex"ff", address(escrow), orderIdOf(order), keccak256(code)));
         return address(uint160(uint256(hash)));

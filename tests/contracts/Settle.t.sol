@@ -31,6 +31,24 @@ contract SettleTest is Base {
         vm.assertEq(escrow.vaultOf(orderIdOf(order)), vaultOf(order));
     }
 
+    /// The terms' words as they arrive: none may hold more than its type.
+    function test_aWordWiderThanItsTypeIsRefused() external {
+        Order memory order = fundedOrder();
+        bytes memory signed = signatures(order, AMOUNT, FOREVER, RELEASE);
+        uint8[14] memory bits = [160, 128, 128, 160, 160, 160, 160, 160, 64, 32, 32, 32, 16, 64];
+        for (uint256 i; i < 14; ++i) {
+            bytes memory data = abi.encodeCall(escrow.settle, (order, AMOUNT, FOREVER, signed));
+            assembly ("memory-safe") {
+                let word := add(add(data, 0x24), mul(i, 0x20))
+                mstore(word, or(mload(word), shl(mload(add(bits, mul(i, 0x20))), 1)))
+            }
+            (bool done, bytes memory answer) = address(escrow).call(data);
+            vm.assertFalse(done);
+            vm.assertEq(answer.length, 0);
+        }
+        settle(order, AMOUNT, RELEASE);
+    }
+
     // Payouts
 
     function test_releasePaysBuyerAndFee() external {
@@ -39,7 +57,7 @@ contract SettleTest is Base {
         settledEvent(order, AMOUNT, RELEASE);
         vm.assertEq(escrow.settle(order, AMOUNT, FOREVER, signed), orderIdOf(order));
         assertPaid(AMOUNT - FEE, FEE, 0);
-        vm.assertEq(vaultOf(order).code.length, 40);
+        vm.assertEq(vaultOf(order).code.length, 39);
     }
 
     function test_refundPaysTheSellerAndNoFee() external {

@@ -39,7 +39,7 @@ contract SettleBatchTest is Base {
         vm.assertEq(failures, 0);
         for (uint256 i; i < 3; ++i) {
             vm.assertTrue(settled[i]);
-            vm.assertEq(vaultOf(batch[i].order).code.length, 40);
+            vm.assertEq(vaultOf(batch[i].order).code.length, 39);
         }
         vm.assertEq(token.balanceOf(buyer), 3 * (AMOUNT - FEE));
     }
@@ -110,10 +110,19 @@ contract SettleBatchTest is Base {
         vm.assertTrue(settled[1]);
     }
 
-    function test_itemsAreForTheEscrowItself() external {
-        Settlement[] memory batch = items(1);
-        vm.expectRevert(abi.encodeWithSelector(IEscrow.OnlySelf.selector, seller));
-        vm.prank(seller);
-        escrow.settleItem(coordinator, batch[0]);
+    /// An encoder may put the signatures anywhere behind the terms; here one list serves as both items'.
+    function test_signaturesMayLieApart() external {
+        Settlement memory item = items(1)[0];
+        uint256 headWords = 17;
+        bytes memory head = abi.encode(item.order, item.toBuyer, item.validUntil, 2 * headWords * 32);
+        bytes memory sameAgain = abi.encode(item.order, item.toBuyer, item.validUntil, headWords * 32);
+        bytes memory list = abi.encodePacked(item.signatures.length, item.signatures);
+        bytes memory offsets = abi.encode(0x20, 2, 0x40, 0x40 + headWords * 32);
+        (bool done, bytes memory answer) = address(escrow)
+            .call(bytes.concat(escrow.settleBatch.selector, offsets, head, sameAgain, list));
+        vm.assertTrue(done);
+        bool[] memory settled = abi.decode(answer, (bool[]));
+        vm.assertTrue(settled[0]);
+        vm.assertFalse(settled[1]);
     }
 }

@@ -57,10 +57,6 @@ contract VaultTest is Base {
         vault.fundWithPermit2(order, 0, 0, "");
         onlyEscrow(seller);
         vault.publish(order);
-        Settlement memory item = Settlement(order, 0, FOREVER, "");
-        vm.expectRevert(abi.encodeWithSelector(IEscrow.OnlySelf.selector, seller));
-        vm.prank(seller);
-        vault.settleItem(seller, item);
     }
 
     /// The order's own vault, with what one order left in it, for direct calls by the escrow.
