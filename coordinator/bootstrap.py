@@ -23,6 +23,7 @@ from coordinator.adapters.cosigner import HttpCosigner
 from coordinator.adapters.keys import open_key
 from coordinator.db.session import DatabaseDown, make_engine, require_up
 from coordinator.db.wake import Channel, Listener
+from coordinator.domain.cosigning import WINDOWS, Limit
 from coordinator.domain.platform import Platform
 from coordinator.services.cosigning import CosignPolicy, cosign
 from coordinator.services.ports import CosignRequest, Key, KeyDown, NodeDown
@@ -139,6 +140,19 @@ def build_key(settings: Settings) -> Key:
     return key
 
 
+def build_limits(settings: Settings) -> tuple[Limit, ...]:
+    return tuple(
+        Limit(
+            name,
+            seconds,
+            each_trader,
+            units=getattr(settings, f"cosigner_{name}_units"),
+            orders=getattr(settings, f"cosigner_{name}_orders"),
+        )
+        for name, seconds, each_trader in WINDOWS
+    )
+
+
 def build_cosigner(settings: Settings) -> "FastAPI":
     from coordinator.api import cosigner as api
 
@@ -148,7 +162,8 @@ def build_cosigner(settings: Settings) -> "FastAPI":
         domain=EscrowDomain(settings.chain_id, to_checksum_address(settings.escrow)),
         token=to_checksum_address(settings.token),
         fee_recipient=to_checksum_address(settings.fee_recipient),
-        cap_units=settings.cosigner_cap_units,
+        order_units=settings.cosigner_order_units,
+        limits=build_limits(settings),
     )
 
     def sign(request: CosignRequest) -> str:

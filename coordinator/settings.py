@@ -49,8 +49,15 @@ class Settings(BaseSettings):
     cosigner_host: str = "127.0.0.1"
     cosigner_port: int = Field(default=8100, ge=1, le=65_535)
     cosigner_token: SecretStr = SecretStr("")
-    # The most that the co-signer signs for in 24 hours, in the token's smallest unit.
-    cosigner_cap_units: int = Field(default=10_000_000 * 10**6, ge=0)
+    # The most that the co-signer releases, in the token's smallest unit and in orders. A trader's
+    # day counts what each of the two bought and sold, the others what all did.
+    cosigner_order_units: int = Field(default=1_000_000 * 10**6, ge=0)
+    cosigner_hour_units: int = Field(default=2_000_000 * 10**6, ge=0)
+    cosigner_hour_orders: int = Field(default=1000, ge=0)
+    cosigner_day_units: int = Field(default=10_000_000 * 10**6, ge=0)
+    cosigner_day_orders: int = Field(default=10_000, ge=0)
+    cosigner_trader_day_units: int = Field(default=2_000_000 * 10**6, ge=0)
+    cosigner_trader_day_orders: int = Field(default=500, ge=0)
 
     # Where the co-signing key lies: keystore:/path, or what else coordinator.adapters.keys has.
     cosigner_key: str = ""

@@ -1,4 +1,4 @@
-"""Settlements that roles have signed, and the co-signer's own book."""
+"""Settlements that roles have signed."""
 
 from sqlalchemy import UniqueConstraint
 from sqlmodel import Field, SQLModel
@@ -26,18 +26,3 @@ class SettlementSignature(SQLModel, table=True):
     settlement_id: int = Field(foreign_key="settlements.id", primary_key=True)
     role: int = Field(primary_key=True)
     signature: str
-
-
-class Cosignature(SQLModel, table=True):
-    """Written by the co-signer alone: what it signed, and what it refused and why."""
-
-    __tablename__ = "cosignatures"
-
-    id: int | None = Field(default=None, primary_key=True)
-    order_id: str = Field(max_length=66, index=True)
-    to_buyer_units: int = Field(sa_column=units())
-    valid_until: int = Field(sa_column=seconds())
-    amount_units: int = Field(sa_column=units())
-    signature: str | None = None
-    refusal: str | None = Field(default=None, max_length=500)
-    at: int = Field(sa_column=seconds(index=True))

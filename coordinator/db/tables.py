@@ -4,12 +4,13 @@ from sqlmodel import SQLModel
 
 from coordinator.db.ads import Ad
 from coordinator.db.chain import Block, Cursor, Log
+from coordinator.db.cosigning import Cosignature
 from coordinator.db.escrows import Escrow
 from coordinator.db.intents import Attempt, Intent, Slot
 from coordinator.db.ledger import LedgerEntry
 from coordinator.db.node_health import NodeHealth
 from coordinator.db.orders import Order, OrderLogEntry, OrderSignature
-from coordinator.db.settlements import Cosignature, Settlement, SettlementSignature
+from coordinator.db.settlements import Settlement, SettlementSignature
 from coordinator.db.users import Nonce, SignIn, User
 
 TABLES = (

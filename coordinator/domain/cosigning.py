@@ -1,5 +1,7 @@
 """When the coordinator adds its signature: only where a trader gives way to the other."""
 
+from dataclasses import dataclass
+
 from otc_sdk.roles import Role
 from otc_sdk.terms import Terms
 
@@ -7,6 +9,28 @@ from coordinator.domain.errors import Forbidden, Later
 
 # A signature that lives longer would bind the coordinator to a world that has moved on.
 MAX_VALIDITY_SECONDS = 30 * 86_400
+
+# What the limits of releases are counted over: name, seconds, whether each trader has their own.
+# Refunds are not counted: they go back to the seller, on the buyer's word.
+WINDOWS = (
+    ("hour", 3600, False),
+    ("day", 86_400, False),
+    ("trader_day", 86_400, True),
+)
+
+
+@dataclass(frozen=True)
+class Limit:
+    """The most that is released in a stretch of time: units of the token, and orders.
+
+    An order counts once, however often it is signed: it settles once.
+    """
+
+    name: str
+    seconds: int
+    each_trader: bool
+    units: int
+    orders: int
 
 
 def giving_role(terms: Terms, to_buyer_units: int) -> Role:
@@ -27,11 +51,21 @@ def require_validity(valid_until: int, now: int) -> None:
         )
 
 
-def require_within_cap(signed_units: int, amount_units: int, cap_units: int) -> None:
-    """Raise Later if this amount would pass the cap of a day."""
-    if signed_units + amount_units > cap_units:
+def require_order_limit(amount_units: int, order_units: int) -> None:
+    """Raise Forbidden for an order that is too large for a machine to release."""
+    if amount_units > order_units:
+        raise Forbidden(
+            "cosign_order_limit",
+            f"an order of {amount_units} units is over the limit of {order_units}",
+        )
+
+
+def require_within(limit: Limit, others: int, others_units: int, amount_units: int) -> None:
+    """Raise Later if one order more than these others, of this amount, would pass the limit."""
+    if others + 1 > limit.orders or others_units + amount_units > limit.units:
         raise Later(
-            "cosign_daily_cap",
-            f"{signed_units} units were co-signed today; {amount_units} more pass the cap of "
-            f"{cap_units}",
+            f"cosign_{limit.name}_limit",
+            f"{others} orders of {others_units} units were released in {limit.seconds} seconds; "
+            f"{amount_units} units more pass the limit of {limit.orders} orders or {limit.units} "
+            f"units{' of one trader' if limit.each_trader else ''}",
         )

@@ -2,30 +2,38 @@
 
 from dataclasses import dataclass
 
+import structlog
 from otc_sdk import messages
 from otc_sdk.errors import OtcError
 from otc_sdk.terms import EscrowDomain, Terms, vault_address
 from sqlalchemy import Engine, text
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, col, func, or_, select
 
+from coordinator.db.cosigning import Cosignature
 from coordinator.db.session import transaction
-from coordinator.db.settlements import Cosignature
-from coordinator.domain.cosigning import giving_role, require_validity, require_within_cap
+from coordinator.domain.cosigning import (
+    Limit,
+    giving_role,
+    require_order_limit,
+    require_validity,
+    require_within,
+)
 from coordinator.domain.errors import Forbidden, Invalid, Later, Refused
 from coordinator.services.ports import ChainReader, CosignRequest, Key
 
-DAY_SECONDS = 86_400
+log = structlog.get_logger()
 COSIGNER_LOCK = 0x07C5C4
 
 
 @dataclass(frozen=True)
 class CosignPolicy:
-    """What this co-signer may sign for; `cap_units` is per 24 hours."""
+    """What this co-signer may sign for; `order_units` is the largest order."""
 
     domain: EscrowDomain
     token: str
     fee_recipient: str
-    cap_units: int
+    order_units: int
+    limits: tuple[Limit, ...]
 
 
 def cosign(
@@ -33,54 +41,68 @@ def cosign(
 ) -> str:
     """Sign, or raise Refused with the reason. Both are written down; a repeat costs nothing.
 
-    Later is no decision: it is not written down, and asking again is right.
+    Later is no decision: it is logged but not written down, and asking again is right.
     """
     terms = parse(request)
-    order_id = terms.order_id(policy.domain)
     row = Cosignature(
-        order_id="0x" + order_id.hex(),
+        order_id="0x" + terms.order_id(policy.domain).hex(),
         to_buyer_units=request.to_buyer_units,
         valid_until=request.valid_until,
-        # A refund goes back to where it came from: nothing that a cap would guard.
-        amount_units=terms.amount_units if request.to_buyer_units else 0,
+        amount_units=terms.amount_units,
+        seller=terms.seller,
+        buyer=terms.buyer,
         at=node.head().time,
     )
-    with transaction(engine) as session:
-        # One decision at a time, or two could pass the cap together.
-        session.connection().execute(text(f"select pg_advisory_xact_lock({COSIGNER_LOCK})"))
-        known = signed_before(session, order_id, request)
-        if known is not None:
-            return known
-        refusal = refusal_of(session, policy, node, key, terms, request, row.at)
-        if refusal is None:
-            message = messages.settlement(
-                policy.domain, order_id, request.to_buyer_units, request.valid_until
-            )
-            row.signature = "0x" + key.sign(message).hex()
-        else:
-            row.refusal = refusal.message[:500]
-        session.add(row)
-    if refusal is not None:
-        raise refusal
-    return row.signature or ""
+    try:
+        return decide(engine, policy, node, key, terms, request, row)
+    except Refused as refusal:
+        log.warning(
+            "cosign later" if isinstance(refusal, Later) else "cosign refused",
+            order=row.order_id,
+            code=refusal.code,
+            reason=refusal.message,
+        )
+        raise
 
 
-def refusal_of(
-    session: Session,
+def decide(
+    engine: Engine,
     policy: CosignPolicy,
     node: ChainReader,
     key: Key,
     terms: Terms,
     request: CosignRequest,
-    now: int,
-) -> Refused | None:
+    row: Cosignature,
+) -> str:
+    with transaction(engine) as session:
+        known = signed_before(session, row)
+    if known is not None:
+        return known
     try:
-        require_allowed(session, policy, node, key, terms, request, now)
+        require_allowed(policy, node, key, terms, request, row.at)
     except Later:
         raise
     except Refused as refusal:
-        return refusal
-    return None
+        with transaction(engine) as session:
+            row.refusal = refusal.message[:500]
+            session.add(row)
+        raise
+    with transaction(engine) as session:
+        # One signature at a time, or two could pass a limit together.
+        session.connection().execute(text(f"select pg_advisory_xact_lock({COSIGNER_LOCK})"))
+        known = signed_before(session, row)
+        return known if known is not None else sign(session, policy, key, row)
+
+
+def sign(session: Session, policy: CosignPolicy, key: Key, row: Cosignature) -> str:
+    """Raises Later for what would pass a limit, KeyDown."""
+    if row.to_buyer_units:
+        require_limits(session, policy.limits, row)
+    order_id = bytes.fromhex(row.order_id[2:])
+    message = messages.settlement(policy.domain, order_id, row.to_buyer_units, row.valid_until)
+    row.signature = "0x" + key.sign(message).hex()
+    session.add(row)
+    return row.signature
 
 
 def parse(request: CosignRequest) -> Terms:
@@ -90,19 +112,18 @@ def parse(request: CosignRequest) -> Terms:
         raise Invalid("malformed_terms", str(error)) from error
 
 
-def signed_before(session: Session, order_id: bytes, request: CosignRequest) -> str | None:
+def signed_before(session: Session, row: Cosignature) -> str | None:
     return session.exec(
         select(Cosignature.signature).where(
-            Cosignature.order_id == "0x" + order_id.hex(),
-            Cosignature.to_buyer_units == request.to_buyer_units,
-            Cosignature.valid_until == request.valid_until,
+            Cosignature.order_id == row.order_id,
+            Cosignature.to_buyer_units == row.to_buyer_units,
+            Cosignature.valid_until == row.valid_until,
             col(Cosignature.signature).is_not(None),
         )
     ).first()
 
 
 def require_allowed(
-    session: Session,
     policy: CosignPolicy,
     node: ChainReader,
     key: Key,
@@ -110,11 +131,23 @@ def require_allowed(
     request: CosignRequest,
     now: int,
 ) -> None:
-    """Raise Refused unless every rule holds: terms, counterparty's signature, chain, cap."""
+    """Raise Refused unless all hold: terms, size, time, counterparty's signature, chain."""
     require_terms(policy, key, terms)
     require_validity(request.valid_until, now)
-    order_id = terms.order_id(policy.domain)
+    require_counterparty(policy, node, terms, request)
+    needed = 1
+    if request.to_buyer_units:
+        require_order_limit(terms.amount_units, policy.order_units)
+        needed = terms.amount_units
+    require_chain(policy, node, terms, terms.order_id(policy.domain), needed)
+
+
+def require_counterparty(
+    policy: CosignPolicy, node: ChainReader, terms: Terms, request: CosignRequest
+) -> None:
+    """Raise Forbidden unless the trader who gives way has signed this very settlement."""
     role = giving_role(terms, request.to_buyer_units)
+    order_id = terms.order_id(policy.domain)
     message = messages.settlement(
         policy.domain, order_id, request.to_buyer_units, request.valid_until
     )
@@ -125,11 +158,6 @@ def require_allowed(
         raise Forbidden(
             "cosign_counterparty", f"no consent of the {role.label}: {error}"
         ) from error
-    needed = terms.amount_units if request.to_buyer_units else 1
-    require_chain(policy, node, terms, order_id, needed)
-    if request.to_buyer_units:
-        others = signed_today(session, "0x" + order_id.hex(), now)
-        require_within_cap(others, terms.amount_units, policy.cap_units)
 
 
 def require_terms(policy: CosignPolicy, key: Key, terms: Terms) -> None:
@@ -165,19 +193,32 @@ def require_chain(
         )
 
 
-def signed_today(session: Session, order_id: str, now: int) -> int:
-    """Units of the other orders signed for. An order counts once: it settles once.
+def require_limits(session: Session, limits: tuple[Limit, ...], row: Cosignature) -> None:
+    """Raise Later if this release would pass one of the limits."""
+    for limit in limits:
+        for trader in (row.seller, row.buyer) if limit.each_trader else (None,):
+            others, units = released(session, limit.seconds, trader, row)
+            require_within(limit, others, units, row.amount_units)
 
-    Otherwise a trader could use the day's cap up with signatures of one order.
+
+def released(
+    session: Session, seconds: int, trader: str | None, row: Cosignature
+) -> tuple[int, int]:
+    """How many other orders were released lately, and their units; a trader's, or everybody's.
+
+    An order counts once, or one trader could use a limit up with many signatures of one order.
     """
+    wanted = [
+        col(Cosignature.signature).is_not(None),
+        col(Cosignature.to_buyer_units) > 0,
+        col(Cosignature.at) > row.at - seconds,
+        col(Cosignature.order_id) != row.order_id,
+    ]
+    if trader is not None:
+        wanted.append(or_(col(Cosignature.seller) == trader, col(Cosignature.buyer) == trader))
     orders = (
-        select(Cosignature.order_id, Cosignature.amount_units)
-        .where(
-            col(Cosignature.signature).is_not(None),
-            Cosignature.at > now - DAY_SECONDS,
-            Cosignature.order_id != order_id,
-        )
-        .distinct()
-        .subquery()
+        select(Cosignature.order_id, Cosignature.amount_units).where(*wanted).distinct().subquery()
     )
-    return int(session.exec(select(func.coalesce(func.sum(orders.c.amount_units), 0))).one())
+    units = func.coalesce(func.sum(orders.c.amount_units), 0)
+    count, total = session.exec(select(func.count(), units).select_from(orders)).one()
+    return int(count), int(total)

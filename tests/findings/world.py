@@ -20,6 +20,7 @@ from coordinator.adapters.keys import ProvenKey
 from coordinator.adapters.keys.keystore import KeystoreKey
 from coordinator.db.intents import Intent
 from coordinator.db.session import transaction
+from coordinator.domain.cosigning import Limit
 from coordinator.domain.errors import Later, Refused
 from coordinator.services import disputes
 from coordinator.services.cosigning import CosignPolicy, cosign
@@ -56,8 +57,9 @@ class DirectCosigner:
 
     def cosign(self, request: CosignRequest) -> str:
         platform = self.world.platform
+        day = Limit("day", 86_400, each_trader=False, units=self.cap_units, orders=1000)
         policy = CosignPolicy(
-            platform.domain, platform.token, platform.fee_recipient, self.cap_units
+            platform.domain, platform.token, platform.fee_recipient, TOTAL, (day,)
         )
         key = ProvenKey("keystore", KeystoreKey(COORDINATOR))
         try:

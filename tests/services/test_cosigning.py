@@ -12,17 +12,19 @@ from otc_sdk.terms import Terms, vault_address
 from sqlalchemy import Engine
 from sqlmodel import Session, select
 
-from coordinator.db.settlements import Cosignature
-from coordinator.domain.cosigning import MAX_VALIDITY_SECONDS
+from coordinator.db.cosigning import Cosignature
+from coordinator.domain.cosigning import MAX_VALIDITY_SECONDS, WINDOWS, Limit
 from coordinator.domain.errors import Invalid, Later, Refused
-from coordinator.services.cosigning import DAY_SECONDS, CosignPolicy, cosign
+from coordinator.services.cosigning import CosignPolicy, cosign
 from coordinator.services.ports import CosignRequest
 from tests.chain import account_of
 from tests.fake_chain import FakeChain, transfer
 from tests.world import AMOUNT, ARBITRATOR, BUYER, COORDINATOR, PLATFORM, SELLER
 
 HOUR = 3600
+MANY = 10**6
 SPENDER = account_of("spender").address
+STRANGER = account_of("stranger").address
 
 
 class Key:
@@ -73,6 +75,11 @@ class Desk:
     def cosign(self, request: CosignRequest) -> str:
         return cosign(self.engine, self.policy, self.chain, Key(), request)
 
+    def limit(self, name: str, units: int = MANY * AMOUNT, orders: int = MANY) -> None:
+        """Let this be the only limit."""
+        [(seconds, each)] = [(seconds, each) for n, seconds, each in WINDOWS if n == name]
+        self.policy = replace(self.policy, limits=(Limit(name, seconds, each, units, orders),))
+
     def rows(self) -> list[Cosignature]:
         with Session(self.engine) as session:
             return list(session.exec(select(Cosignature)).all())
@@ -80,7 +87,9 @@ class Desk:
 
 @pytest.fixture
 def desk(engine: Engine) -> Desk:
-    policy = CosignPolicy(PLATFORM.domain, PLATFORM.token, PLATFORM.fee_recipient, 10 * AMOUNT)
+    policy = CosignPolicy(
+        PLATFORM.domain, PLATFORM.token, PLATFORM.fee_recipient, order_units=AMOUNT, limits=()
+    )
     return Desk(engine, FakeChain(), policy)
 
 
@@ -130,6 +139,10 @@ REFUSED: dict[str, tuple[str, Change]] = {
     "a fee over the limit": (
         "cosign_terms", lambda d, t: d.request(replace(t, fee_units=AMOUNT // 20 + 1)),
     ),
+    "an order over the limit": (
+        "cosign_order_limit",
+        lambda d, t: d.request(replace(t, amount_units=AMOUNT + 1), AMOUNT + 1),
+    ),
     "one address in two roles": (
         "cosign_terms", lambda d, t: d.request(replace(t, arbitrator=BUYER.address)),
     ),
@@ -153,17 +166,17 @@ def test_what_may_be_granted_later_is_no_decision(desk: Desk) -> None:
     with pytest.raises(Later) as unfunded:
         desk.cosign(desk.request(terms))
     desk.fund(terms)
-    desk.policy = replace(desk.policy, cap_units=AMOUNT - 1)
+    desk.limit("day", AMOUNT - 1)
     with pytest.raises(Later) as capped:
         desk.cosign(desk.request(terms))
-    assert (unfunded.value.code, capped.value.code) == ("cosign_unfunded", "cosign_daily_cap")
+    assert (unfunded.value.code, capped.value.code) == ("cosign_unfunded", "cosign_day_limit")
     assert desk.rows() == []
-    desk.policy = replace(desk.policy, cap_units=AMOUNT)
+    desk.limit("day", AMOUNT)
     assert desk.cosign(desk.request(terms))
 
 
 def test_a_refund_uses_up_no_cap(desk: Desk) -> None:
-    desk.policy = replace(desk.policy, cap_units=AMOUNT)
+    desk.limit("day", AMOUNT)
     refunded, released = desk.terms(1), desk.terms(2)
     desk.fund(refunded)
     desk.fund(released)
@@ -207,7 +220,7 @@ def test_malformed_terms(desk: Desk, change: dict[str, Any]) -> None:
 
 
 def test_a_repeat_costs_nothing(desk: Desk) -> None:
-    desk.policy = replace(desk.policy, cap_units=AMOUNT)
+    desk.limit("day", AMOUNT)
     terms = desk.terms()
     desk.fund(terms)
     request = desk.request(terms)
@@ -216,7 +229,7 @@ def test_a_repeat_costs_nothing(desk: Desk) -> None:
 
 
 def test_an_order_counts_once_however_often_it_is_signed(desk: Desk) -> None:
-    desk.policy = replace(desk.policy, cap_units=2 * AMOUNT)
+    desk.limit("day", 2 * AMOUNT)
     often, other = desk.terms(1), desk.terms(2)
     desk.fund(often)
     desk.fund(other)
@@ -225,21 +238,76 @@ def test_an_order_counts_once_however_often_it_is_signed(desk: Desk) -> None:
     assert desk.cosign(desk.request(other))
 
 
-def test_the_cap_is_a_days(desk: Desk) -> None:
-    desk.policy = replace(desk.policy, cap_units=AMOUNT)
-    first, second = desk.terms(1), desk.terms(2)
+# Who trades the second order: strangers where a limit is of all together.
+OVER: dict[str, dict[str, Any]] = {
+    "hour": {"seller": SPENDER, "buyer": STRANGER},
+    "day": {"seller": SPENDER, "buyer": STRANGER},
+    "trader_day": {"buyer": STRANGER},
+}
+
+
+@pytest.mark.parametrize("name", OVER)
+@pytest.mark.parametrize("most", [{"units": 2 * AMOUNT - 1}, {"orders": 1}], ids=str)
+def test_each_limit_ends_with_its_time(desk: Desk, name: str, most: dict[str, int]) -> None:
+    desk.limit(name, **most)
+    first, second = desk.terms(1), desk.terms(2, **OVER[name])
+    desk.fund(first)
+    desk.fund(second)
+    signer = SELLER if second.seller == SELLER.address else account_of("spender")
+    desk.cosign(desk.request(first))
+    with pytest.raises(Later) as refused:
+        desk.cosign(desk.request(second, signer=signer))
+    assert refused.value.code == f"cosign_{name}_limit"
+    seconds = next(seconds for n, seconds, _ in WINDOWS if n == name)
+    desk.chain.mine(at=desk.chain.now + seconds - 10)
+    with pytest.raises(Later):
+        desk.cosign(desk.request(second, signer=signer))
+    desk.chain.mine(at=desk.chain.now + 10)
+    assert desk.cosign(desk.request(second, signer=signer))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"buyer": STRANGER},
+        {"seller": STRANGER},
+        {"seller": BUYER.address, "buyer": STRANGER},
+        {"seller": STRANGER, "buyer": SELLER.address},
+    ],
+    ids=["seller again", "buyer again", "the buyer sells", "the seller buys"],
+)
+def test_a_traders_day_counts_both_their_sides(desk: Desk, changes: dict[str, str]) -> None:
+    desk.limit("trader_day", AMOUNT)
+    first, second = desk.terms(1), desk.terms(2, **changes)
     desk.fund(first)
     desk.fund(second)
     desk.cosign(desk.request(first))
-    with pytest.raises(Refused) as refused:
-        desk.cosign(desk.request(second))
-    assert refused.value.code == "cosign_daily_cap"
-    desk.chain.mine(at=desk.chain.now + DAY_SECONDS)
-    assert desk.cosign(desk.request(second))
+    signer = {a.address: a for a in (SELLER, BUYER, account_of("stranger"))}[second.seller]
+    with pytest.raises(Later) as refused:
+        desk.cosign(desk.request(second, signer=signer))
+    assert refused.value.code == "cosign_trader_day_limit"
+
+
+def test_one_traders_day_is_not_anothers(desk: Desk) -> None:
+    desk.limit("trader_day", AMOUNT)
+    first = desk.terms(1)
+    second = desk.terms(2, seller=SPENDER, buyer=STRANGER)
+    desk.fund(first)
+    desk.fund(second)
+    desk.cosign(desk.request(first))
+    assert desk.cosign(desk.request(second, signer=account_of("spender")))
+
+
+def test_the_largest_order_is_released_and_a_larger_one_refunded(desk: Desk) -> None:
+    largest, larger = desk.terms(1), desk.terms(2, amount_units=AMOUNT + 1)
+    desk.fund(largest)
+    desk.fund(larger)
+    assert desk.cosign(desk.request(largest))
+    assert desk.cosign(desk.request(larger, 0))
 
 
 def test_the_cap_holds_for_requests_at_once(desk: Desk) -> None:
-    desk.policy = replace(desk.policy, cap_units=3 * AMOUNT)
+    desk.limit("day", 3 * AMOUNT)
     orders = [desk.terms(salt) for salt in range(8)]
     for terms in orders:
         desk.fund(terms)

@@ -8,9 +8,11 @@ from otc_sdk.terms import Terms
 
 from coordinator.domain.cosigning import (
     MAX_VALIDITY_SECONDS,
+    Limit,
     giving_role,
+    require_order_limit,
     require_validity,
-    require_within_cap,
+    require_within,
 )
 from coordinator.domain.errors import Forbidden, Later
 from tests.chain import account_of
@@ -59,11 +61,28 @@ def test_validity_at_its_bounds(until: int) -> None:
     require_validity(until, NOW)
 
 
-@given(st.integers(0, 10**9), st.integers(1, 10**9), st.integers(0, 10**9))
-def test_the_cap_is_never_passed(signed: int, amount: int, cap: int) -> None:
-    if signed + amount <= cap:
-        require_within_cap(signed, amount, cap)
+@pytest.mark.parametrize("units", [AMOUNT + 1, 10**30])
+def test_an_order_over_the_limit(units: int) -> None:
+    with pytest.raises(Forbidden) as refused:
+        require_order_limit(units, AMOUNT)
+    assert refused.value.code == "cosign_order_limit"
+
+
+def test_an_order_at_the_limit() -> None:
+    require_order_limit(AMOUNT, AMOUNT)
+
+
+SMALL = st.integers(0, 10)
+
+
+@given(SMALL, SMALL, SMALL, SMALL, SMALL)
+def test_a_limit_is_never_passed(
+    others: int, others_units: int, amount: int, units: int, orders: int
+) -> None:
+    limit = Limit("day", 86_400, False, units, orders)
+    if others + 1 <= orders and others_units + amount <= units:
+        require_within(limit, others, others_units, amount)
     else:
         with pytest.raises(Later) as refused:
-            require_within_cap(signed, amount, cap)
-        assert refused.value.code == "cosign_daily_cap"
+            require_within(limit, others, others_units, amount)
+        assert refused.value.code == "cosign_day_limit"
