@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision: str = "9c41d7f0be25"
-down_revision: str | None = "7d0c2a51e6b4"
+down_revision: str | None = "a3d1c04fe701"
 branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
 
