@@ -83,6 +83,7 @@ def place(session: Session, platform: Platform, want: Want, ad_id: int | None, n
             final_units=0,
             # Nobody knows the vault's address before now.
             from_number=cursor.final_number if cursor else 0,
+            checked_at=now,
         )
     )
     data = {"ad": ad.id, "taker": want.taker, "vault": order.vault}

@@ -1,0 +1,183 @@
+"""Several nodes: the best one answers, and only what all of them say counts for sure."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from eth_bloom.bloom import BloomFilter
+
+from coordinator.adapters.chain.nodes import MAX_NODES, REST_SECONDS, Agreed, Pool, Ranked
+from coordinator.domain.bloom import may_hold
+from coordinator.domain.chain_logs import TOPICS
+from coordinator.services.ports import NodeDown, NodesDisagree
+from tests.chain import account_of
+from tests.fake_chain import FakeChain, transfer
+
+TOKEN, OWNER, VAULT = (account_of(name).address for name in ("token", "owner", "vault"))
+
+
+class Flaky:
+    """A node that fails while it is `down`, and counts what it is asked."""
+
+    def __init__(self, chain: FakeChain) -> None:
+        self.chain, self.down, self.asked = chain, False, 0
+
+    def __getattr__(self, method: str) -> Callable[..., Any]:
+        def ask(*arguments: Any) -> Any:
+            self.asked += 1
+            if self.down:
+                raise NodeDown("down")
+            return getattr(self.chain, method)(*arguments)
+
+        return ask
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Nodes:
+    """Nodes of one chain, each with a copy of its own."""
+
+    def __init__(self, count: int) -> None:
+        self.clock = Clock()
+        self.chains = [FakeChain() for _ in range(count)]
+        self.flaky = [Flaky(chain) for chain in self.chains]
+        members: Any = [(f"node {i}", node) for i, node in enumerate(self.flaky)]
+        self.pool = Pool(members, self.clock)
+        self.ranked, self.agreed = Ranked(self.pool), Agreed(self.pool)
+
+    def mine(self, *events: Any) -> None:
+        for chain in self.chains:
+            chain.mine(*events)
+            chain.finalize()
+
+
+@pytest.mark.parametrize("count", [0, MAX_NODES + 1])
+def test_how_many_nodes_there_may_be(count: int) -> None:
+    with pytest.raises(ValueError, match="there must be 1 to 8"):
+        Nodes(count)
+
+
+# The best node
+
+
+def test_the_next_node_answers_for_one_that_is_down() -> None:
+    nodes = Nodes(2)
+    nodes.flaky[0].down = True
+    assert nodes.ranked.final_head().number == 0
+
+
+def test_a_node_that_failed_rests() -> None:
+    nodes = Nodes(2)
+    nodes.flaky[0].down = True
+    nodes.ranked.final_head()
+    asked = nodes.flaky[0].asked
+    nodes.ranked.final_head()
+    assert nodes.flaky[0].asked == asked
+    nodes.clock.now += REST_SECONDS
+    nodes.ranked.final_head()
+    assert nodes.flaky[0].asked == asked + 1
+
+
+def test_all_nodes_are_down() -> None:
+    nodes = Nodes(2)
+    for node in nodes.flaky:
+        node.down = True
+    with pytest.raises(NodeDown):
+        nodes.ranked.final_head()
+
+
+def test_a_node_that_is_behind_does_not_hide_a_block() -> None:
+    nodes = Nodes(2)
+    nodes.chains[1].mine()
+    header = nodes.ranked.header(1)
+    assert header is not None
+    assert nodes.ranked.header(2) is None
+
+
+def test_a_node_on_another_chain_below_the_final_block_is_asked_last() -> None:
+    nodes = Nodes(2)
+    nodes.mine()
+    nodes.agreed.final_head()
+    nodes.chains[0].reorg(1)
+    nodes.chains[0].mine()
+    wrong = nodes.ranked.header(1)
+    right = nodes.ranked.header(1)
+    assert wrong != right == nodes.chains[1].header(1)
+
+
+# What all say
+
+
+def test_one_node_agrees_with_itself() -> None:
+    nodes = Nodes(1)
+    nodes.mine(transfer(TOKEN, OWNER, VAULT, 5))
+    assert nodes.agreed.token_balance(TOKEN, VAULT) == 5
+
+
+def test_the_final_head_is_the_lowest() -> None:
+    nodes = Nodes(3)
+    nodes.mine()
+    nodes.chains[1].mine()
+    nodes.chains[1].finalize()
+    assert nodes.agreed.final_head() == nodes.chains[0].head()
+
+
+def test_one_node_that_is_down_holds_up_what_all_must_say() -> None:
+    nodes = Nodes(2)
+    nodes.flaky[1].down = True
+    with pytest.raises(NodeDown):
+        nodes.agreed.final_head()
+
+
+def test_two_hashes_of_one_final_block() -> None:
+    nodes = Nodes(2)
+    nodes.mine()
+    nodes.chains[1].reorg(1)
+    nodes.chains[1].mine()
+    with pytest.raises(NodesDisagree, match=r"node 0: 0x.*node 1: 0x"):
+        nodes.agreed.final_head()
+
+
+@pytest.mark.parametrize("invented", [0, 7])
+def test_a_lie_about_logs_or_balances(invented: int) -> None:
+    """One node leaves a transfer out or invents one."""
+    nodes = Nodes(2)
+    nodes.mine(transfer(TOKEN, OWNER, VAULT, 5))
+    liar = nodes.chains[1]
+    block_hash = liar.head().hash
+    liar.logs = []
+    if invented:
+        liar.reorg(1)
+        liar.forks = 0
+        liar.mine(transfer(TOKEN, OWNER, VAULT, 5), transfer(TOKEN, OWNER, VAULT, invented))
+    assert liar.head().hash == block_hash
+    with pytest.raises(NodesDisagree, match="logs_of_block"):
+        nodes.agreed.logs_of_block(block_hash, TOPICS)
+    with pytest.raises(NodesDisagree, match="token_balance"):
+        nodes.agreed.token_balance(TOKEN, VAULT)
+    with pytest.raises(NodesDisagree, match="logs_in_range"):
+        nodes.agreed.logs_in_range(0, 1, [], None)
+
+
+def test_logs_in_another_order_are_the_same() -> None:
+    nodes = Nodes(2)
+    nodes.mine(transfer(TOKEN, OWNER, VAULT, 5), transfer(TOKEN, OWNER, VAULT, 6))
+    nodes.chains[1].logs.reverse()
+    assert len(nodes.agreed.logs_in_range(0, 1, [], None)) == 2
+
+
+# A block's filter
+
+
+def test_a_blocks_filter_lets_its_logs_be_there() -> None:
+    parts = [bytes([1]) * 20, bytes([2]) * 32]
+    bloom = int(BloomFilter.from_iterable(parts))
+    assert may_hold(bloom, parts)
+    assert not may_hold(bloom, [*parts, bytes([3]) * 32])
+    assert not may_hold(0, parts)
