@@ -55,7 +55,7 @@ class Suspicious(World):
         self.watcher.lock.release()
         self.liar, self.honest = Liar(self.chain), Liar(self.chain)
         nodes: Any = [("liar", self.liar), ("honest", self.honest)]
-        self.pool = Pool(nodes)
+        self.pool = Pool(nodes, lambda: 0.0)  # equally quick: the first is asked first
         self.watcher = self.new_watcher()
 
     def new_watcher(self) -> Watcher:
