@@ -68,6 +68,20 @@ def sweep(terms: Terms, token: str) -> bytes:
     return call(f"sweep({ORDER},address)", terms.to_tuple(), token)
 
 
+def fund_with_permit2(terms: Terms, nonce: int, deadline: int, signature: bytes) -> bytes:
+    return call(
+        f"fundWithPermit2({ORDER},uint256,uint256,bytes)",
+        terms.to_tuple(),
+        nonce,
+        deadline,
+        signature,
+    )
+
+
+def publish(terms: Terms) -> bytes:
+    return call(f"publish({ORDER})", terms.to_tuple())
+
+
 def call(signature: str, *arguments: Any) -> bytes:
     """Selector and ABI-encoded arguments of a function signature."""
     types = split_types(signature[signature.index("(") + 1 : -1])
