@@ -9,7 +9,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from starlette.exceptions import HTTPException
 
 from coordinator.domain import errors
-from coordinator.services.ports import KeyDown, NodeDown
+from coordinator.services.ports import ChainHalted, KeyDown, NodeDown
 
 STATUSES: dict[type[errors.Refused], int] = {
     errors.Invalid: 422,
@@ -50,8 +50,10 @@ def on_http(_: Request, error: Exception) -> JSONResponse:
 
 
 def on_outage(_: Request, error: Exception) -> JSONResponse:
+    if isinstance(error, ChainHalted):
+        return refusal(UNAVAILABLE, "halted", "the chain is halted until an operator has looked")
     names = {NodeDown: "the chain's node", KeyDown: "the signing key"}
-    what = names.get(type(error), "the database")
+    what = next((name for kind, name in names.items() if isinstance(error, kind)), "the database")
     return refusal(UNAVAILABLE, "unavailable", f"{what} does not answer; try again")
 
 

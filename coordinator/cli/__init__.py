@@ -10,6 +10,7 @@ import typer
 
 from coordinator.cli import (
     ad,
+    chain,
     demo,
     deploy,
     dispute,
@@ -27,6 +28,7 @@ from coordinator.cli.console import Boundary
 # A named app becomes a group (`otc keys create`), one without a name adds its commands to `otc`.
 NOUNS = (
     ad.app,
+    chain.app,
     demo.app,
     deploy.app,
     dispute.app,

@@ -66,6 +66,7 @@ class Survey:
             },
             "nodes": [node.model_dump() for node in books.nodes],
             "orders": books.orders,
+            "differing": books.differing,
             "settlements": {"by_status": books.settlements, "waiting_for": books.waiting},
             "intents": {
                 "by_status": books.intents,

@@ -6,6 +6,7 @@ from coordinator.db.ads import Ad
 from coordinator.db.chain import Block, Cursor, Log
 from coordinator.db.cosigning import Cosignature
 from coordinator.db.escrows import Escrow
+from coordinator.db.halts import ChainHalt
 from coordinator.db.intents import Attempt, Intent, Slot
 from coordinator.db.ledger import LedgerEntry
 from coordinator.db.node_health import NodeHealth
@@ -17,6 +18,7 @@ TABLES = (
     Ad,
     Attempt,
     Block,
+    ChainHalt,
     Cosignature,
     Cursor,
     Escrow,

@@ -55,6 +55,13 @@ def stuck_fault(count: int) -> Fault | None:
     return Fault("stuck", words)
 
 
+def differing_fault(order_ids: list[str]) -> Fault | None:
+    if not order_ids:
+        return None
+    words = f"the vaults of {len(order_ids)} or more orders differ from the books: {order_ids[0]}"
+    return Fault("differs", words)
+
+
 def coins_fault(address: str, balance_wei: int, max_fee_wei: int) -> Fault | None:
     """A sender must be able to pay at least one transaction at the fee ceiling."""
     if balance_wei >= max_fee_wei:

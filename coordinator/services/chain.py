@@ -305,11 +305,6 @@ def known_hashes(session: Session, chain_id: int, first: int, last: int) -> list
     return list(session.exec(query.order_by(col(Block.number))).all())
 
 
-def halt(session: Session, chain_id: int, reason: str) -> None:
-    """Stop reading a chain until an operator has looked."""
-    session.get_one(Cursor, chain_id, with_for_update=True).halted = reason[:500]
-
-
 def watched_vaults(session: Session, chain_id: int) -> list[str]:
     """Vaults of all orders, for range queries. Ended orders can still receive late tokens."""
     return list(session.exec(select(Order.vault).where(Order.chain_id == chain_id)).all())

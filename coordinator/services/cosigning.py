@@ -19,6 +19,7 @@ from coordinator.domain.cosigning import (
     require_within,
 )
 from coordinator.domain.errors import Forbidden, Invalid, Later, Refused
+from coordinator.services import halting
 from coordinator.services.ports import ChainReader, CosignRequest, Key
 
 log = structlog.get_logger()
@@ -95,7 +96,10 @@ def decide(
 
 
 def sign(session: Session, policy: CosignPolicy, key: Key, row: Cosignature) -> str:
-    """Raises Later for what would pass a limit, KeyDown."""
+    """Raises Later for what would pass a limit or while the chain is halted, KeyDown."""
+    halted = halting.halted(session, policy.domain.chain_id)
+    if halted is not None:
+        raise Later("cosign_halted", f"the chain is halted: {halted}")
     if row.to_buyer_units:
         require_limits(session, policy.limits, row)
     order_id = bytes.fromhex(row.order_id[2:])

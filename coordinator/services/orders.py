@@ -22,7 +22,7 @@ from coordinator.domain.errors import Conflict, Forbidden, Invalid, NotFound
 from coordinator.domain.matching import Want, require_want
 from coordinator.domain.orders import ENDED, Actor, Event, OrderStatus
 from coordinator.domain.platform import Platform
-from coordinator.services import clock, matching
+from coordinator.services import clock, halting, matching
 from coordinator.services.order_log import append, record
 from coordinator.services.users import ensure_user
 
@@ -40,9 +40,10 @@ ACTORS = {
 
 
 def place(session: Session, platform: Platform, want: Want, ad_id: int | None, now: int) -> Order:
-    """Match a taker and propose the terms. Raises Invalid, NotFound or Conflict."""
+    """Match a taker and propose the terms. Raises Invalid, NotFound, Conflict or ChainHalted."""
     require_want(want)
     require_no_judge(platform, want.taker)
+    halting.require_running(session, platform.domain.chain_id)
     ensure_user(session, want.taker, now)
     require_room(session, want.taker)
     ad, units = matching.take(session, platform, want, ad_id)
@@ -254,6 +255,8 @@ def begin_payment(session: Session, order: Order, escrow: Escrow, now: int, time
     if order.status != OrderStatus.PENDING or not (in_time and covered):
         return
     if escrow.difference is not None or escrow.checked_number < escrow.changed_number:
+        return
+    if halting.halted(session, order.chain_id) is not None:
         return
     if escrow.refund_requested_at or escrow.settled_tx or not both_signed(session, order.id):
         return

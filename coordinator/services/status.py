@@ -1,6 +1,6 @@
 """How the coordinator stands, by its books: for the operator, readiness and metrics.
 
-Every query is bounded: lists by MAX_STUCK_SHOWN, time by QUERY_TIMEOUT.
+Every query is bounded: lists by the constants below, time by QUERY_TIMEOUT.
 """
 
 from collections import Counter
@@ -20,6 +20,7 @@ from coordinator.domain.health import (
     STUCK_AFTER_SECONDS,
     Fault,
     chain_faults,
+    differing_fault,
     found,
     node_fault,
     stuck_fault,
@@ -30,6 +31,7 @@ from coordinator.services import node_health
 
 QUERY_TIMEOUT = "5s"
 MAX_STUCK_SHOWN = 20
+MAX_DIFFERING_SHOWN = 20
 # What must leave this state soon. Mined ones wait for finality, which may take its time.
 UNSENT = ("pending", "sent")
 UNDONE = ("collecting", "cosigning", "ready")
@@ -59,11 +61,12 @@ class Status:
     orders: dict[str, int]
     settlements: dict[str, int]
     waiting: dict[str, int]
+    differing: list[str]
 
 
 def read(session: Session, chain_id: int, now: int) -> Status:
     session.connection().execute(text(f"set local statement_timeout = '{QUERY_TIMEOUT}'"))
-    waiting, settlements = waiting_settlements(session)
+    waiting, settlements = waiting_settlements(session, chain_id)
     oldest = oldest_intent(session, chain_id)
     return Status(
         chain_id=chain_id,
@@ -74,9 +77,10 @@ def read(session: Session, chain_id: int, now: int) -> Status:
         stuck_count=stuck_count(session, chain_id, now),
         stuck=stuck(session, chain_id, now),
         senders=senders(session, chain_id),
-        orders=orders_by_status(session),
+        orders=orders_by_status(session, chain_id),
         settlements=settlements,
         waiting=waiting,
+        differing=differing(session, chain_id),
     )
 
 
@@ -92,13 +96,14 @@ def faults(status: Status, now: int, max_lag_seconds: int) -> list[Fault]:
             max_lag_seconds,
         ),
         *found(node_fault(node.name, node.state, node.reason) for node in status.nodes),
-        *found([stuck_fault(status.stuck_count)]),
+        *found([stuck_fault(status.stuck_count), differing_fault(status.differing)]),
     ]
 
 
-def orders_by_status(session: Session) -> dict[str, int]:
+def orders_by_status(session: Session, chain_id: int) -> dict[str, int]:
     """Every status, with 0 where there is none."""
-    rows = session.exec(select(Order.status, func.count()).group_by(Order.status)).all()
+    mine = select(Order.status, func.count()).where(Order.chain_id == chain_id)
+    rows = session.exec(mine.group_by(Order.status)).all()
     return {str(status): 0 for status in OrderStatus} | dict(rows)
 
 
@@ -146,13 +151,20 @@ def stuck(session: Session, chain_id: int, now: int) -> list[StuckIntent]:
     return [StuckIntent(i.key, i.order_id, i.status, now - i.created_at, i.reason) for i in rows]
 
 
+def differing(session: Session, chain_id: int) -> list[str]:
+    """Ids of orders whose vault holds something else than the books say."""
+    query = select(Escrow.order_id).join(Order, col(Order.id) == col(Escrow.order_id))
+    mine = query.where(Order.chain_id == chain_id, col(Escrow.difference).is_not(None))
+    return list(session.exec(mine.order_by(Escrow.order_id).limit(MAX_DIFFERING_SHOWN)).all())
+
+
 def senders(session: Session, chain_id: int) -> list[str]:
     """Addresses of the gas-paying keys that have sent."""
     query = select(Slot.sender).where(Slot.chain_id == chain_id).distinct()
     return sorted(session.exec(query).all())
 
 
-def waiting_settlements(session: Session) -> tuple[dict[str, int], dict[str, int]]:
+def waiting_settlements(session: Session, chain_id: int) -> tuple[dict[str, int], dict[str, int]]:
     """Settlements that are not on chain yet: (by whose turn it is, by status)."""
     roles = (
         select(
@@ -167,7 +179,11 @@ def waiting_settlements(session: Session) -> tuple[dict[str, int], dict[str, int
             col(SettlementSignature.settlement_id) == col(Settlement.id),
             isouter=True,
         )
-        .where(col(Settlement.status).in_(UNDONE), Escrow.settled_tx == "")
+        .where(
+            Order.chain_id == chain_id,
+            col(Settlement.status).in_(UNDONE),
+            Escrow.settled_tx == "",
+        )
         .group_by(col(Settlement.id), col(Order.id))
         .subquery()
     )

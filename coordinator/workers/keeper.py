@@ -7,7 +7,7 @@ from sqlalchemy import Engine
 
 from coordinator.db.session import transaction
 from coordinator.domain.platform import Platform
-from coordinator.services import disputes, orders, settlements
+from coordinator.services import disputes, halting, orders, settlements
 from coordinator.services.ports import Cosigner, CosignRefused, CosignRequest, NodeDown
 
 log = structlog.get_logger()
@@ -25,6 +25,13 @@ class Keeper:
             expired = orders.expire_due(session, self.platform, self.now(), MAX_PER_STEP)
         with transaction(self.engine) as session:
             disputes.watch_due(session, self.platform, self.now(), MAX_PER_STEP)
+        self.settle()
+        return expired == MAX_PER_STEP
+
+    def settle(self) -> None:
+        """Whatever leads to a payout; nothing while the chain is halted."""
+        if self.is_halted():
+            return
         with transaction(self.engine) as session:
             settlements.advance_due(session, self.platform, self.now(), MAX_PER_STEP)
         with transaction(self.engine) as session:
@@ -32,11 +39,16 @@ class Keeper:
         with transaction(self.engine) as session:
             waiting = settlements.waiting_for_cosigner(session, self.platform, MAX_PER_STEP)
         for settlement_id, request in waiting:
+            if self.is_halted():
+                return
             try:
                 self.cosign(settlement_id, request)
             except NodeDown as error:  # one settlement's signer must not hold up the others
                 log.warning("cosign waits", settlement=settlement_id, error=str(error))
-        return expired == MAX_PER_STEP
+
+    def is_halted(self) -> bool:
+        with transaction(self.engine) as session:
+            return halting.halted(session, self.platform.domain.chain_id) is not None
 
     def cosign(self, settlement_id: int, request: CosignRequest) -> None:
         try:

@@ -14,7 +14,7 @@ from coordinator.domain.chain_logs import ESCROW_TOPICS, TOPICS, TRANSFER
 from coordinator.domain.errors import InvariantBroken
 from coordinator.domain.platform import Platform
 from coordinator.domain.reconciliation import Facts
-from coordinator.services import chain, reconciliation
+from coordinator.services import chain, halting, reconciliation
 from coordinator.services.ports import (
     ChainHalted,
     ChainReader,
@@ -156,7 +156,7 @@ class Watcher:
         """Raises ChainHalted, now and at every step, until an operator resumes the chain."""
         log.critical("chain halted", chain_id=self.chain_id, reason=reason)
         with transaction(self.engine) as session:
-            chain.halt(session, self.chain_id, reason)
+            halting.halt(session, self.chain_id, reason)
         raise ChainHalted(f"chain {self.chain_id} is halted: {reason}")
 
     def read_blocks(self, cursor: Cursor, head: Header) -> tuple[list[Header], list[RawLog]]:

@@ -6,7 +6,7 @@ from sqlalchemy import text
 
 from coordinator.db.session import transaction
 from coordinator.domain.health import MAX_LAG_SECONDS
-from coordinator.services import chain
+from coordinator.services import halting
 from tests.database import DatabaseServer
 from tests.world import World
 
@@ -28,7 +28,7 @@ def test_not_ready_before_the_watcher_has_begun(world: World, http: httpx.Client
 
 def test_not_ready_while_the_chain_is_halted(world: World, http: httpx.Client) -> None:
     with transaction(world.engine) as session:
-        chain.halt(session, 31337, "it differs")
+        halting.halt(session, 31337, "it differs")
     not_ready(http, "chain 31337 is halted", "it differs")
 
 

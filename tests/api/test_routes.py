@@ -14,7 +14,7 @@ from coordinator.api.app import create_app
 from coordinator.db.ads import Ad
 from coordinator.db.orders import Order
 from coordinator.db.session import transaction
-from coordinator.services import chain
+from coordinator.services import halting
 from tests.world import AMOUNT, ARBITRATOR, BUYER, PLATFORM, SELLER, STRANGER, TOTAL, World
 
 People = Callable[[LocalAccount], Client]
@@ -71,7 +71,7 @@ def test_health(world: World, http: httpx.Client) -> None:
 
 def test_health_says_that_a_chain_is_halted(world: World, http: httpx.Client) -> None:
     with transaction(world.engine) as session:
-        chain.halt(session, 31337, "it differs")
+        halting.halt(session, 31337, "it differs")
     assert http.get("/health").json()["halted"] == "it differs"
 
 

@@ -1,67 +1,26 @@
 """`otc status`: 0 all is well, 1 something is wrong and named, 2 cannot tell."""
 
 import json
-import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from otc_sdk import keystore
-from sqlalchemy import Engine, text
+from sqlalchemy import text
 from typer.testing import Result
 
-from coordinator.api.cosigner import create_app
 from coordinator.db.intents import Intent
 from coordinator.db.session import transaction
 from coordinator.domain.health import STUCK_AFTER_SECONDS
 from coordinator.domain.nodes import NodeReport, NodeState
-from coordinator.services import chain, node_health
+from coordinator.services import halting, node_health
 from coordinator.stack import running
 from coordinator.stack.ports import free_port
-from tests.chain import Anvil
 from tests.cli.command import Otc
+from tests.cli.operator import SECRET, Settings
 from tests.findings.world import LiveWorld
-from tests.serving import served
-from tests.world import AMOUNT, ARBITRATOR, COORDINATOR, SELLER, STRANGER
-
-SECRET = "a-secret-key-in-the-url"
-Settings = dict[str, str]
-
-
-@pytest.fixture
-def live(engine: Engine, anvil: Anvil) -> Iterator[LiveWorld]:
-    world = LiveWorld(engine, anvil)
-    yield world
-    world.sender.release_lock()
-
-
-@pytest.fixture
-def cosigner() -> Iterator[int]:
-    """The port of a co-signer that nobody asks to sign."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        app = create_app(lambda _: "", COORDINATOR.address, "token")
-        with served(app, listener):
-            yield listener.getsockname()[1]
-
-
-@pytest.fixture
-def settings(live: LiveWorld, cosigner: int) -> Settings:
-    """Of a coordinator that is well, as `otc up` or an operator would give them."""
-    domain, url = live.platform.domain, str(live.anvil.w3.provider.endpoint_uri)  # type: ignore[attr-defined]
-    return {
-        "DATABASE_URL": live.engine.url.render_as_string(hide_password=False),
-        "OTC_RPC_URL": f"{url}/?key={SECRET}",
-        "OTC_CHAIN_ID": str(domain.chain_id),
-        "OTC_ESCROW": domain.escrow,
-        "OTC_TOKEN": live.platform.token,
-        "OTC_FINALITY": "2",
-        "OTC_COORDINATOR": COORDINATOR.address,
-        "OTC_ARBITRATOR": ARBITRATOR.address,
-        "OTC_FEE_RECIPIENT": STRANGER.address,
-        "OTC_COSIGNER_PORT": str(cosigner),
-        "COLUMNS": "200",
-    }
+from tests.world import AMOUNT, SELLER, STRANGER
 
 
 def cannot_tell(result: Result, *words: str) -> None:
@@ -100,7 +59,7 @@ def execute(world: LiveWorld, statement: str) -> None:
 
 def halt(world: LiveWorld) -> None:
     with transaction(world.engine) as session:
-        chain.halt(session, world.platform.domain.chain_id, "block 7 is gone")
+        halting.halt(session, world.platform.domain.chain_id, "block 7 is gone")
 
 
 def fall_behind(world: LiveWorld) -> None:
@@ -159,7 +118,7 @@ def faults(result: Result) -> list[dict[str, str]]:
     ("name", "value", "word"),
     [
         ("OTC_RPC_URL", f"http://127.0.0.1:1/{SECRET}", "node failed"),
-        ("OTC_CHAIN_ID", "1", "the node is on chain 31337"),
+        ("OTC_CHAIN_ID", "1", "is on chain 31337"),
         ("OTC_COSIGNER_PORT", "1", "the co-signer does not answer"),
         ("OTC_COORDINATOR", STRANGER.address, "the co-signer's key is"),
     ],
