@@ -43,6 +43,12 @@ test-contracts: install  ## Contracts in forge
 test-python: install  ## Everything in Python, on real databases and chains
 	$(BIN)/pytest -n $(JOBS)
 
+SEEDS ?= 100
+FROM ?= 0
+.PHONY: simulate
+simulate: install  ## SEEDS worlds from seed FROM on: faults, lies, deaths and reorgs; see docs/simulation.md
+	$(BIN)/python -m tests.simulation --seeds $(SEEDS) --from $(FROM) --jobs $(JOBS)
+
 .PHONY: brownie
 brownie: .venv-brownie/done node_modules/done  ## Brownie's tests; then scripts/brownie console, run deploy, ...
 	@ln -sf ../../scripts/brownie .venv-brownie/bin/brownie

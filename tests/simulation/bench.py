@@ -131,7 +131,7 @@ class FakeBench(Acting):
 
     def node(self) -> Node:
         node = Node("http://fake", "finalized")
-        node.w3 = self.w3
+        node.provider = self.w3.provider
         return node
 
     def sender(self, account: LocalAccount, max_fee_wei: int = MAX_FEE_WEI) -> Account:

@@ -37,13 +37,15 @@ class Fault(StrEnum):
 
 LINE = (
     Fault.DROPPED, Fault.UNANSWERED, Fault.LATE, Fault.TWICE, Fault.CUT, Fault.TOO_MANY,
-    Fault.BAD_GATEWAY, Fault.SWAPPED,
+    Fault.BAD_GATEWAY,
 )  # fmt: skip
 NODE = (Fault.EMPTY_LOGS, Fault.STALE)
 LIES = (
     Fault.LOGS_OMITTED, Fault.LOGS_INVENTED, Fault.RECEIPT_DENIED, Fault.RECEIPT_INVENTED,
     Fault.BALANCE_INFLATED,
 )  # fmt: skip
+# After one of these, what is seen (not what is final) may differ from the chain.
+CONTENT = (Fault.EMPTY_LOGS, *LIES)
 MAX_LAG_BLOCKS = 4
 LIE_UNITS = 10**12
 
@@ -78,7 +80,7 @@ class Line:
 
     def exchange(self, request: Json) -> Reply:
         """One request and what comes back."""
-        fault = self.choose()
+        fault = self.choose(request["method"])
         answer = self.perform(fault, request["method"], request["params"])
         if answer is None:
             return Reply(None)
@@ -96,10 +98,13 @@ class Line:
             return self.happened(fault, Reply(502))
         return Reply(200, body)
 
-    def choose(self) -> Fault | None:
+    def choose(self, method: str) -> Fault | None:
         if not self.kinds or self.chance.random() >= self.rate:
             return None
-        return self.chance.choice(self.kinds)
+        of_content = [kind for kind in self.kinds if (kind, method) in CHANGES]
+        of_line = [kind for kind in self.kinds if kind not in CONTENT]
+        kinds = of_content if of_content and self.chance.random() < 0.5 else of_line
+        return self.chance.choice(kinds) if kinds else None
 
     def happened(self, fault: Fault, reply: Reply) -> Reply:
         self.counts[fault] += 1

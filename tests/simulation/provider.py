@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from concurrent.futures import Executor, Future
 from typing import Any
 
 from requests.exceptions import ChunkedEncodingError, HTTPError, ReadTimeout
@@ -20,6 +21,9 @@ class InProcess(JSONBaseProvider):
         super().__init__()
         self.line, self.boundary = line, boundary
 
+    def make_batch_request(self, requests: Any) -> Any:
+        return [self.make_request(method, params) for method, params in requests]
+
     def make_request(self, method: RPCEndpoint, params: Any) -> RPCResponse:
         request = json.loads(self.encode_rpc_request(method, params))
         self.boundary()
@@ -33,6 +37,18 @@ class InProcess(JSONBaseProvider):
             raise ChunkedEncodingError("the answer ended early")
         answer: Any = reply.body
         return answer
+
+
+class Inline(Executor):
+    """Does at once what it is given: the order of things comes from the seed alone."""
+
+    def submit(self, act: Any, /, *arguments: Any, **named: Any) -> Any:
+        future: Future[Any] = Future()
+        try:
+            future.set_result(act(*arguments, **named))
+        except Exception as failure:  # noqa: BLE001 - whoever asks for the result gets it
+            future.set_exception(failure)
+        return future
 
 
 def web3_over(line: Line, boundary: Callable[[], None] = lambda: None) -> Web3:

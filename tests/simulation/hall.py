@@ -1,0 +1,47 @@
+"""What one operating-system process keeps for all its seeds: a database and its connections."""
+
+from typing import Any
+
+import psycopg
+from psycopg.rows import namedtuple_row
+from sqlalchemy import Engine
+
+from coordinator.db.session import make_engine
+from coordinator.db.tables import metadata
+from tests.simulation.interruptions import Boundaries, Connections
+
+# The coordinator's processes. The rival is a second watcher, started by mistake.
+PROCESSES = ("watcher", "sender", "keeper", "rival", "api")
+
+
+class Hall:
+    """`reader` sees the books past the coordinator's own code."""
+
+    def __init__(self, url: str) -> None:
+        self.boundaries = Boundaries()
+        self.boundaries.watch_sessions()
+        self.engines: dict[str, Engine] = {name: make_engine(url) for name in PROCESSES}
+        self.connections = {name: Connections(engine) for name, engine in self.engines.items()}
+        for engine in self.engines.values():
+            self.boundaries.watch(engine)
+            # A ping before each transaction hides restarts of the database; here they show.
+            engine.pool._pre_ping = False
+        plain = url.replace("postgresql+psycopg://", "postgresql://")
+        self.reader = psycopg.connect(plain, autocommit=True, row_factory=namedtuple_row)
+        tables = ", ".join(f'"{table.name}"' for table in reversed(metadata.sorted_tables))
+        self.truncate = f"truncate {tables} restart identity cascade"
+
+    def rows(self, query: str, *values: Any) -> list[Any]:
+        return self.reader.execute(query, values or None).fetchall()
+
+    def empty(self) -> None:
+        """No process runs and the books are new."""
+        for connections in self.connections.values():
+            connections.close()
+        self.reader.execute(self.truncate)
+
+    def close(self) -> None:
+        self.boundaries.unwatch_sessions()
+        for connections in self.connections.values():
+            connections.close()
+        self.reader.close()

@@ -1,0 +1,229 @@
+"""What must hold after every step of a seed, and what must hold when all has healed.
+
+The chain is the judge: its state is compared with the books, past the coordinator's own code.
+"""
+
+from typing import Any
+
+from otc_sdk import messages
+from otc_sdk.messages import recover
+from otc_sdk.policy import State as OrderState
+from otc_sdk.roles import Role
+from otc_sdk.terms import Terms, digest
+
+from coordinator.db.session import transaction
+from coordinator.services import order_log
+from tests.simulation.actors import COORDINATOR, GAS_KEYS, Consent
+from tests.simulation.chain import Block
+from tests.simulation.world import DOMAIN, RICH_UNITS, TOKEN, WRONG_TOKEN, Simulation
+
+
+class Violated(Exception):
+    """An invariant does not hold; the message names it and its evidence."""
+
+    def __init__(self, invariant: str, evidence: str) -> None:
+        super().__init__(f"{invariant}: {evidence}")
+        self.invariant = invariant
+
+
+def require(holds: bool, invariant: str, evidence: Any) -> None:
+    if not holds:
+        raise Violated(invariant, str(evidence))
+
+
+class Judge:
+    """Checks one world. What was found right once is not looked at again."""
+
+    def __init__(self, world: Simulation) -> None:
+        self.world = world
+        self.told_to_pay = 0
+        self.cosigned = 0
+        world.truth.on_block = conserved
+
+    def rows(self, query: str, *values: Any) -> list[Any]:
+        return self.world.hall.rows(query, *values)
+
+    def after_step(self) -> None:
+        cursors = self.rows("select number, hash, final_number, final_hash from chain_cursors")
+        if not cursors:
+            return
+        (cursor,) = cursors
+        final = self.block(cursor.final_number, cursor.final_hash)
+        if self.world.halted:
+            return
+        require(final is not None, "final blocks are final", cursor)
+        assert final is not None
+        seen = self.block(cursor.number, cursor.hash)
+        self.projections(seen, final)
+        self.payments(final)
+        self.cosignatures()
+        self.ledger(final)
+        self.nonces()
+
+    def block(self, number: int, block_hash: str) -> Block | None:
+        blocks = self.world.truth.blocks
+        if number < len(blocks) and blocks[number].hash == block_hash:
+            return blocks[number]
+        return None
+
+    def projections(self, seen: Block | None, final: Block) -> None:
+        """Each vault in the books is what the chain says: at the block seen, at the final one."""
+        for row in self.rows(
+            "select e.*, e.seen_units::text as seen, e.final_units::text as final_balance"
+            " from escrows e"
+        ):
+            order_id = bytes.fromhex(row.order_id[2:])
+            known = final.state.orders.get(order_id, OrderState())
+            truth = (
+                final.state.balance(TOKEN, row.vault), known.disputed_at,
+                row.vault in final.state.code,
+            )  # fmt: skip
+            books = int(row.final_balance), row.final_disputed_at, row.final_settled_tx != ""
+            require(books == truth, "the books are the chain's at the final block",
+                    (row.order_id, books, truth))  # fmt: skip
+            if seen is None or not self.world.sees_truth:
+                continue
+            known = seen.state.orders.get(order_id, OrderState())
+            truth_seen = (
+                seen.state.balance(TOKEN, row.vault), known.refund_requested_at,
+                known.disputed_at, row.vault in seen.state.code,
+            )  # fmt: skip
+            books_seen = (
+                int(row.seen), row.refund_requested_at, row.disputed_at, row.settled_tx != "",
+            )  # fmt: skip
+            require(books_seen == truth_seen, "the books are the chain's at the block seen",
+                    (row.order_id, books_seen, truth_seen))  # fmt: skip
+
+    def payments(self, final: Block) -> None:
+        """A buyer is told to pay only while the final chain holds the whole amount for them."""
+        entries = self.rows(
+            "select l.order_id, o.vault, o.amount_units::text as amount from order_log l"
+            " join orders o on o.id = l.order_id where l.event = 'deposit_final'"
+        )
+        if len(entries) > self.told_to_pay:
+            for row in entries:
+                held = final.state.balance(TOKEN, row.vault)
+                settled = row.vault in final.state.code
+                require(held >= int(row.amount) or settled, "told to pay for a vault that is full",
+                        (row.order_id, held))  # fmt: skip
+        self.told_to_pay = len(entries)
+
+    def cosignatures(self) -> None:
+        """Signed only with the giving trader's true consent, for a vault full at a final block."""
+        entries = self.rows(
+            "select id, order_id, to_buyer_units::text as units, valid_until, signature"
+            " from cosignatures where signature is not null and id > %s order by id",
+            self.cosigned,
+        )
+        for row in entries:
+            self.cosigned = row.id
+            self.cosignature(row, int(row.units))
+
+    def cosignature(self, row: Any, units: int) -> None:
+        world, order_id = self.world, bytes.fromhex(row.order_id[2:])
+        message = messages.settlement(DOMAIN, order_id, units, row.valid_until)
+        signer = recover(digest(message), bytes.fromhex(row.signature[2:]))
+        require(signer == COORDINATOR.address, "the co-signer signs what it writes down", row.id)
+        (order,) = self.rows("select vault, terms from orders where id = %s", row.order_id)
+        amount = Terms.from_dict(order.terms).amount_units
+        require(units in (0, amount), "the co-signer signs no splits", (row.order_id, units))
+        giving = Role.BUYER if units == 0 else Role.SELLER
+        consent = Consent(row.order_id, giving, units, row.valid_until)
+        require(consent in world.consents, "nothing is co-signed without the giver's consent",
+                consent)  # fmt: skip
+        final = world.truth.final.state
+        held = final.balance(TOKEN, order.vault)
+        full = held >= (amount if units else 1) or order.vault in final.code
+        require(full, "co-signed only for a vault that is full and final", (row.order_id, held))
+
+    def ledger(self, final: Block) -> None:
+        """Every vault's account is its balance at the final block, and all postings sum to zero."""
+        rows = self.rows("select account, token, sum(units)::text as units"
+                         " from ledger_entries group by 1, 2")  # fmt: skip
+        accounts = {(r.account, r.token): int(r.units) for r in rows}
+        for token in (TOKEN, WRONG_TOKEN):
+            total = sum(units for (_, t), units in accounts.items() if t == token)
+            require(total == 0, "postings sum to zero", (token, total))
+        for order in self.rows("select id, vault from orders"):
+            for token in (TOKEN, WRONG_TOKEN):
+                books = accounts.get((f"vault:{order.id}", token), 0)
+                truth = final.state.balance(token, order.vault)
+                require(books == truth, "the ledger is the chain's at the final block",
+                        (order.id, books, truth))  # fmt: skip
+
+    def nonces(self) -> None:
+        """A nonce of ours carries one call, however often it is signed."""
+        calls: dict[tuple[str, int], bytes] = {}
+        for sent in self.world.truth.submitted.values():
+            key = sent.sender, sent.nonce
+            first = calls.setdefault(key, sent.data)
+            require(first == sent.data, "a nonce carries one call", key)
+
+    # When all has healed
+
+    def at_end(self) -> None:
+        self.after_step()
+        world = self.world
+        (cursor,) = self.rows("select number, hash, final_number from chain_cursors")
+        require(cursor.hash == world.truth.head.hash, "the watcher arrives at the head", cursor)
+        require(cursor.final_number == world.truth.final_number, "the final mark arrives", cursor)
+        self.order_logs()
+        self.intents()
+        for row in world.order_rows():
+            self.order_end(row)
+
+    def order_logs(self) -> None:
+        self.world.bury("api")
+        for row in self.world.order_rows():
+            with transaction(self.world.engine) as session:
+                order_log.read(session, row.id)
+
+    def intents(self) -> None:
+        """Nothing is stuck: what is not over says why. What is over took effect once at most."""
+        for row in self.rows("select key, status, reason from intents"):
+            over = row.status in ("final", "obsolete")
+            waits = row.status == "pending" and row.reason
+            require(bool(over or waits), "no intent is stuck", row)
+        mined: dict[bytes, int] = {}
+        for block in self.world.truth.blocks:
+            for receipt in block.receipts:
+                if receipt.succeeded and receipt.transaction.sender == GAS_KEYS[0].address:
+                    data = receipt.transaction.data
+                    mined[data] = mined.get(data, 0) + 1
+        settles = {d: n for d, n in mined.items() if d[:4] != b"\xa9\x05\x9c\xbb"}
+        require(max(settles.values(), default=0) <= 1, "a call takes effect once",
+                max(settles.values(), default=0))  # fmt: skip
+
+    def order_end(self, row: Any) -> None:
+        """The order has ended, or somebody who can end it is named by its status."""
+        state = self.world.truth.final.state
+        settled = row.vault in state.code
+        held = state.balance(TOKEN, row.vault)
+        if settled:
+            require(row.status in ("completed", "cancelled"), "a settled order has ended", row)
+            return
+        short = row.status in IN_FLIGHT and held < int(row.amount_units)
+        require(
+            row.status in NAMED or short or row.vault in state.frozen,
+            "every order ends or waits for a named actor",
+            row,
+        )
+
+
+# Who can still end an order that is not settled after all its windows. A dispute ends by itself,
+# and what was agreed for a full vault was sent: nobody need wait for these.
+NAMED = {
+    "awaiting_payment": "the seller asks for the refund",
+    "paid": "the seller releases, or either disputes",
+    "cancelled": "what came late is the seller's, who signs a refund with the buyer",
+    "expired": "what came late is the seller's, who signs a refund with the buyer",
+}
+IN_FLIGHT = ("awaiting_release", "awaiting_refund")
+
+
+def conserved(block: Block) -> None:
+    """No token is made or lost, and no account is below zero, in any block."""
+    for token in (TOKEN, WRONG_TOKEN):
+        units = [u for (t, _), u in block.state.tokens.items() if t == token]
+        require(min(units) >= 0, "no balance is below zero", block.number)
+        require(sum(units) == RICH_UNITS * 2, "tokens are conserved", block.number)

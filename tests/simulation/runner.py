@@ -1,0 +1,112 @@
+"""Many seeds, each in a world of its own; the first fault is printed with how to see it again."""
+
+import argparse
+import gc
+import json
+import logging
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from pathlib import Path
+
+import structlog
+
+from coordinator.stack.database import EmbeddedDatabase
+from tests.database import TEMPLATE, DatabaseServer
+from tests.simulation.hall import Hall
+from tests.simulation.seed import Failed, run
+
+LAST_STEPS = 25
+MAX_FAILURES = 5
+
+
+def quiet() -> None:
+    """Workers log what they survive: here that is all the time."""
+    level = structlog.make_filtering_bound_logger(logging.CRITICAL)
+    structlog.configure(wrapper_class=level, cache_logger_on_first_use=False)
+    logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
+
+
+@contextmanager
+def hall() -> Iterator[Hall]:
+    with tempfile.TemporaryDirectory(prefix="otc-") as folder:
+        embedded = EmbeddedDatabase(Path(folder) / "pg")
+        server = DatabaseServer(embedded.start())
+        server.execute("alter system set synchronous_commit = off")
+        server.execute("alter system set full_page_writes = off")
+        server.execute("select pg_reload_conf()")
+        server.admin.dispose()
+        made = Hall(server.url(TEMPLATE))
+        try:
+            yield made
+        finally:
+            made.close()
+            embedded.stop()
+
+
+def main() -> int:
+    options = parse()
+    begun = time.monotonic()
+    with ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn")) as pool:
+        parts = [
+            pool.submit(work, options.first + job, options.first + options.seeds, options.jobs)
+            for job in range(options.jobs)
+        ]
+        results = [part.result() for part in parts]
+    counts: Counter[str] = Counter()
+    for part in results:
+        counts += part.counts
+    failures = [failure for part in results for failure in part.failures]
+    for failure in sorted(failures):
+        print(failure[1])
+    took = time.monotonic() - begun
+    print(json.dumps(dict(sorted(counts.items())), indent=1))
+    print(f"{options.seeds} seeds, {len(failures)} failed, {took:.0f} s")
+    return 1 if failures else 0
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
+    parser.add_argument("--seeds", type=int, default=100, help="how many")
+    parser.add_argument("--from", dest="first", type=int, default=0, help="the first")
+    parser.add_argument("--jobs", type=int, default=2, help="processes at once")
+    return parser.parse_args()
+
+
+@dataclass
+class Part:
+    """What one process found."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    failures: list[tuple[int, str]] = field(default_factory=list)
+
+
+def work(first: int, end: int, stride: int) -> Part:
+    """Every `stride`th seed, up to MAX_FAILURES of them that fail."""
+    quiet()
+    part = Part()
+    with hall() as made:
+        for seed in range(first, end, stride):
+            try:
+                part.counts += run(made, seed).counts
+            except Failed as failed:
+                part.failures.append((seed, report(failed)))
+            gc.collect()
+            if sys.stderr.isatty():
+                print(f"\rseed {seed}, {len(part.failures)} failed ", end="", file=sys.stderr)
+            if len(part.failures) == MAX_FAILURES:
+                break
+    return part
+
+
+def report(failed: Failed) -> str:
+    """The end of the history, the fault, and how to see it again."""
+    last = "\n".join(f"    {line}" for line in failed.history[-LAST_STEPS:])
+    again = f"make simulate SEEDS=1 FROM={failed.seed}"
+    return f"{last}\n{failed}\nagain: {again}\n"

@@ -1,0 +1,187 @@
+"""One seed from its first ad to the day when everything has healed."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from tests.simulation import people
+from tests.simulation.hall import Hall
+from tests.simulation.invariants import Judge, Violated
+from tests.simulation.world import Simulation, Weather
+
+STEPS = 50
+WORKERS = ("watcher", "sender", "keeper")
+# Chances of what happens next; people and workers make the rest.
+MAX_HEALING_ROUNDS = 40
+QUIET_ROUNDS = 2
+LATER_SECONDS = (60, 600, 1200, 4000, 8000, 16_000)
+
+
+class Failed(Exception):
+    """A seed found a fault; `history` is what happened."""
+
+    def __init__(self, seed: int, reason: str, history: list[str]) -> None:
+        super().__init__(f"seed {seed}: {reason}")
+        self.seed, self.reason, self.history = seed, reason, history
+
+
+@dataclass
+class Outcome:
+    """What a seed did. `digest` is of its whole history: the same seed gives the same."""
+
+    seed: int
+    digest: str
+    counts: Counter[str] = field(default_factory=Counter)
+
+
+def run(hall: Hall, seed: int, weather: Weather | None = None, steps: int = STEPS) -> Outcome:
+    """Raises Failed."""
+    world = Simulation(hall, seed, weather)
+    judge = Judge(world)
+    try:
+        with world.running():
+            change_weather(world)
+            for _ in range(steps):
+                happen(world)
+                judge.after_step()
+            heal(world, judge)
+    except Exception as fault:
+        words = str(fault) if isinstance(fault, Violated) else repr(fault)
+        raise Failed(seed, words, world.history) from fault
+    return outcome(world)
+
+
+def happen(world: Simulation) -> None:
+    """One step of the world."""
+    acts: tuple[tuple[float, Callable[[Simulation], None]], ...] = (
+        (36, a_person), (36, a_worker), (18, a_block), (2, time), (3, reorg), (4, change_weather),
+        (1, skew), (1, rival),
+    )  # fmt: skip
+    ((_, chosen),) = world.chance.choices(acts, [weight for weight, _ in acts])
+    chosen(world)
+
+
+def a_person(world: Simulation) -> None:
+    world.interruptible(lambda: people.act(world))
+
+
+def a_worker(world: Simulation) -> None:
+    name = world.chance.choice(WORKERS)
+    world.interruptible(lambda: world.step(name))
+
+
+def rival(world: Simulation) -> None:
+    """Somebody has started a second watcher."""
+    world.step("rival")
+
+
+def a_block(world: Simulation) -> None:
+    for _ in range(world.chance.choice((1, 1, 1, 2, 3))):
+        world.truth.mine(most=world.chance.choice((None, None, 1)))
+    world.note("blocks")
+
+
+def time(world: Simulation) -> None:
+    """The platform is up, then time passes: nobody is promised anything through an outage."""
+    round_of_work(world)
+    seconds = world.chance.choice(LATER_SECONDS)
+    world.truth.mine(at=world.truth.now + seconds)
+    world.note(f"{seconds} seconds pass")
+    round_of_work(world)
+
+
+def reorg(world: Simulation) -> None:
+    most = world.truth.head.number - world.truth.final_number
+    depth = world.chance.randint(1, max(1, most))
+    if most == 0:
+        return
+    keep = world.chance.choice((0.0, 0.5, 1.0))
+    world.truth.reorg(depth, lambda _: world.chance.random() < keep)
+    for _ in range(depth + world.chance.choice((-1, 0, 1, 1, 2))):
+        world.truth.mine(most=world.chance.choice((None, 0, 1)))
+    world.counts[f"reorg of {depth}"] += 1
+    world.note(f"reorg of {depth}")
+
+
+def change_weather(world: Simulation) -> None:
+    """The lines get better or worse."""
+    for line in world.lines:
+        line.kinds, line.rate = world.weather.kinds, world.weather.fault_rate
+        if world.chance.random() < 0.4:
+            line.heal()
+
+
+def skew(world: Simulation) -> None:
+    most = world.weather.max_skew_seconds
+    world.skew = world.chance.randint(-most, most)
+
+
+def round_of_work(world: Simulation) -> None:
+    """Every worker once, without faults, and blocks until what they sent is final."""
+    rates = [line.rate for line in world.lines]
+    for line in world.lines:
+        line.rate = 0.0
+        if line.catch_up is not None:
+            line.catch_up()
+    for name in ("watcher", "keeper", "sender"):
+        world.step(name)
+    for _ in range(world.weather.finality + 1):
+        world.truth.mine()
+    world.step("watcher")
+    for line, rate in zip(world.lines, rates, strict=True):
+        line.rate = rate
+
+
+def heal(world: Simulation, judge: Judge) -> None:
+    """Faults end, all windows pass, and the workers run until nothing changes any more."""
+    world.skew = 0
+    for line in world.lines:
+        line.heal()
+    world.truth.pool = {k: t for k, t in world.truth.pool.items() if t.raw}
+    world.workers["rival"] = None
+    world.hall.connections["rival"].close()
+    work_until_quiet(world, judge)
+    if not world.halted:
+        world.truth.mine(at=world.truth.now + 30_000)
+        world.note("all windows pass")
+        work_until_quiet(world, judge)
+        judge.at_end()
+
+
+def work_until_quiet(world: Simulation, judge: Judge) -> None:
+    quiet, before = 0, ""
+    for _ in range(MAX_HEALING_ROUNDS):
+        round_of_work(world)
+        judge.after_step()
+        now = fingerprint(world)
+        quiet = quiet + 1 if now == before else 0
+        before = now
+        if quiet == QUIET_ROUNDS:
+            return
+    raise Violated("the world comes to rest", before)
+
+
+def fingerprint(world: Simulation) -> str:
+    """What is not over, by the books."""
+    rows = world.hall.rows(
+        "select key, status from intents union all select id, status from orders"
+        " union all select id::text, status from settlements order by 1, 2"
+    )
+    return str([tuple(row) for row in rows])
+
+
+def outcome(world: Simulation) -> Outcome:
+    counts = Counter({str(k.name): n for line in world.lines for k, n in line.counts.items()})
+    counts.update({k.name: n for k, n in world.boundaries.counts.items()})
+    counts.update(world.counts)
+    rows = world.hall.rows(
+        "select 'order ' || status as what, count(*) from orders group by 1"
+        " union all select event, count(*) from order_log group by 1"
+        " union all select 'intent ' || status, count(*) from intents group by 1"
+        " union all select 'cosigned', count(*) from cosignatures where signature is not null"
+    )
+    counts.update({row.what: row.count for row in rows})
+    world.boundaries.counts.clear()
+    digest = hashlib.sha256("\n".join(world.history).encode()).hexdigest()[:16]
+    return Outcome(world.seed, digest, counts)
