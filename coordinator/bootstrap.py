@@ -5,6 +5,8 @@ What only one process needs and is slow to import, is imported where it is built
 
 import threading
 import time
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
@@ -219,9 +221,20 @@ def run_watcher(settings: Settings, stop: threading.Event) -> None:
     loop.run("watcher", watcher.step, settings.poll_seconds, stop)
 
 
-def load_sender(settings: Settings) -> LocalAccount:
+def load_senders(settings: Settings) -> list[LocalAccount]:
+    """The gas-paying keys. Raises KeystoreError, or OtcError if one is given twice."""
+    paths: list[Path | None] = [*settings.sender_keystores] or [settings.sender_keystore]
+    accounts = [load_sender(settings, path) for path in paths]
+    addresses = [account.address for account in accounts]
+    twice = next((a for a in addresses if addresses.count(a) > 1), None)
+    if twice is not None:
+        raise OtcError(f"OTC_SENDER_KEYSTORES names {twice} twice")
+    return accounts
+
+
+def load_sender(settings: Settings, path: Path | None) -> LocalAccount:
     """Raises OtcError for a role's key: whoever sends a transaction is one of its signers."""
-    account = load_account(settings.sender_keystore)
+    account = load_account(path)
     for role in ("coordinator", "arbitrator"):
         if account.address == to_checksum_address(getattr(settings, role)):
             raise OtcError(f"{account.address} is the {role}; the key that pays the gas is another")
@@ -229,22 +242,29 @@ def load_sender(settings: Settings) -> LocalAccount:
 
 
 def run_sender(settings: Settings, stop: threading.Event) -> None:
-    node = build_node(settings)
-    account = Account(
-        settings.rpc_url, settings.chain_id, load_sender(settings), settings.max_fee_wei
-    )
-    engine = build_engine(settings)
-    sender = Sender(
-        engine,
-        settings.chain_id,
-        account,
-        lambda: node.final_head().number,
-        wall_clock,
-        to_checksum_address(settings.escrow),
-    )
-    wake = threading.Event()
-    with Listener(engine, Channel.SENDER, wake.set):
-        loop.run("sender", sender.step, settings.poll_seconds, stop, wake)
+    """Every key on a thread of its own; they share the intents."""
+    engine, node = build_engine(settings), build_node(settings)
+    wakes: dict[str, threading.Event] = {}
+    steps: dict[str, Callable[[], bool]] = {}
+    for account in load_senders(settings):
+        sender = Sender(
+            engine,
+            settings.chain_id,
+            Account(settings.rpc_url, settings.chain_id, account, settings.max_fee_wei),
+            lambda: node.final_head().number,
+            wall_clock,
+            to_checksum_address(settings.escrow),
+            settings.max_day_fee_wei,
+        )
+        name = f"sender {account.address}"
+        steps[name], wakes[name] = sender.step, threading.Event()
+
+    def wake_all() -> None:
+        for wake in wakes.values():
+            wake.set()
+
+    with Listener(engine, Channel.SENDER, wake_all):
+        loop.run_all(steps, settings.poll_seconds, stop, wakes)
 
 
 def run_keeper(settings: Settings, stop: threading.Event) -> None:

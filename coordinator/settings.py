@@ -64,8 +64,12 @@ class Settings(BaseSettings):
 
     # A keystore's password comes as otc_sdk.keystore describes.
     sender_keystore: Path | None = None
+    # Several keys that send in parallel; they come before the single one.
+    sender_keystores: list[Path] = Field(default=[], max_length=16)
     # The most that one transaction may cost, in wei.
     max_fee_wei: int = Field(default=10**17, ge=0)
+    # The most that all settlements may cost in 24 hours, in wei.
+    max_day_fee_wei: int = Field(default=10**18, ge=0)
 
     # /ready fails once the newest block read is older than this.
     max_lag_seconds: int = Field(default=120, ge=1, le=86_400)

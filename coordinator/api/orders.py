@@ -179,7 +179,7 @@ def settlements_out(session: Session, order_id: str) -> list[SettlementOut]:
 def transactions_out(session: Session, order_id: str) -> list[TransactionOut]:
     rows = session.exec(
         select(Intent, Slot)
-        .join(Slot, col(Slot.intent_id) == col(Intent.id), isouter=True)
+        .join(Slot, col(Slot.id) == col(Intent.slot_id), isouter=True)
         .where(Intent.order_id == order_id)
         .order_by(col(Intent.id))
     ).all()

@@ -7,7 +7,7 @@ from coordinator.db.chain import Block, Cursor, Log
 from coordinator.db.cosigning import Cosignature
 from coordinator.db.escrows import Escrow
 from coordinator.db.halts import ChainHalt
-from coordinator.db.intents import Attempt, Intent, Slot
+from coordinator.db.intents import Attempt, Intent, SenderKey, Slot
 from coordinator.db.ledger import LedgerEntry
 from coordinator.db.node_health import NodeHealth
 from coordinator.db.orders import Order, OrderLogEntry, OrderSignature
@@ -30,6 +30,7 @@ TABLES = (
     Order,
     OrderLogEntry,
     OrderSignature,
+    SenderKey,
     Settlement,
     SettlementSignature,
     SignIn,

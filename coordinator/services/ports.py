@@ -1,6 +1,6 @@
 """What really varies, as Protocols. Bootstrap chooses the adapters."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -29,6 +29,10 @@ class ChainHalted(NodeDown):
 
 class Reverted(Exception):
     """The chain would refuse this call; the message is the contract's words."""
+
+
+class FeeTooHigh(Exception):
+    """A transaction would cost more than a ceiling; it waits for a cheaper time."""
 
 
 @dataclass(frozen=True)
@@ -61,15 +65,37 @@ class RawLog:
 
 @dataclass(frozen=True)
 class Receipt:
+    """`settled` are the ids of the orders that the transaction settled."""
+
     tx_hash: str
     block_number: int
     block_hash: str
     succeeded: bool
     gas_used: int
+    fee_wei: int = 0
+    settled: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Call:
+    """What a transaction calls; `data` is hex text."""
+
+    to: str
+    data: str
+
+
+@dataclass(frozen=True)
+class Trial:
+    """How a batch would go on the latest block."""
+
+    gas_used: int
+    settled: frozenset[str]
 
 
 @dataclass(frozen=True)
 class SignedTransaction:
+    """`fees` are a transaction's fields with its `gas`; `max_fee_wei` is the most it can cost."""
+
     tx_hash: str
     raw: str
     fees: dict[str, int]
@@ -97,18 +123,32 @@ class ChainReader(Protocol):
 
 
 class ChainSender(Protocol):
-    """Transactions from one gas-paying key. Every method raises NodeDown."""
+    """Transactions from one gas-paying key. Every method that asks the node raises NodeDown."""
+
+    # The most that one transaction may cost.
+    max_fee_wei: int
 
     @property
     def address(self) -> str: ...
-    def transaction_count(self, block: int | None = None) -> int: ...
-    def simulate(self, to: str, data: str) -> int:
+    def balance(self) -> int: ...
+    def transaction_count(self, block: int | str = "latest") -> int: ...
+    def block_hash(self, number: int) -> str | None: ...
+    def quote(self) -> dict[str, int]:
+        """Today's fees: the fields of a transaction."""
+        ...
+
+    def simulate(self, call: Call) -> int:
         """Gas estimate. Raises Reverted."""
         ...
 
-    def sign(
-        self, to: str, data: str, nonce: int, gas: int, previous: dict[str, int] | None
-    ) -> SignedTransaction: ...
+    def try_batch(self, call: Call, gas: int) -> Trial | None:
+        """None if the node cannot tell. Raises Reverted."""
+        ...
+
+    def sign(self, call: Call, nonce: int, gas: int, fees: Mapping[str, int]) -> SignedTransaction:
+        """Asks nobody. Raises FeeTooHigh."""
+        ...
+
     def broadcast(self, raw: str) -> None: ...
     def receipt(self, tx_hash: str) -> Receipt | None: ...
 

@@ -1,48 +1,58 @@
 """The books of the sender: intents get nonces, nonces get attempts, attempts get receipts."""
 
+from collections.abc import Sequence
+
+from otc_sdk.calls import is_batch
+from sqlalchemy import text
 from sqlmodel import Session, col, func, select
 
 from coordinator.db.intents import Attempt, Intent, Slot
 from coordinator.db.orders import Order
-from coordinator.services import settlements
+from coordinator.db.wake import Channel, notify
+from coordinator.services import sender_keys, settlements
 from coordinator.services.order_log import append
 from coordinator.services.orders import lock
-from coordinator.services.ports import Receipt, SignedTransaction
+from coordinator.services.ports import Call, FeeTooHigh, Receipt, SignedTransaction
+
+FAILED_IN_BATCH = "it failed in a batch; the others did not"
 
 
-def pending(session: Session, chain_id: int, now: int, limit: int) -> list[Intent]:
-    """Intents without a nonce whose time has come.
+class Taken(Exception):
+    """An intent is not pending any more, or another key works on it."""
 
-    Disputes defend somebody, so they go first; what was never tried goes before what failed.
-    """
-    query = select(Intent).where(
-        Intent.chain_id == chain_id, Intent.status == "pending", Intent.try_after <= now
+
+def unfinished(session: Session, chain_id: int, sender: str) -> list[Slot]:
+    """Slots that are not final, in nonce order."""
+    query = select(Slot).where(
+        Slot.chain_id == chain_id, Slot.sender == sender, col(Slot.status).in_(["sent", "mined"])
     )
-    oldest = col(Intent.try_after), col(Intent.id)
-    disputes_first = col(Intent.key).startswith("dispute:").desc()
-    return list(session.exec(query.order_by(disputes_first, *oldest).limit(limit)).all())
+    return list(session.exec(query.order_by(col(Slot.nonce))).all())
 
 
-def postpone(session: Session, intent_id: int, reason: str, until: int) -> None:
-    """The call is refused for now: keep why, and look again at `until`. In flight, it goes on."""
-    intent = session.get_one(Intent, intent_id, with_for_update=True)
-    if intent.status == "pending":
-        intent.reason, intent.try_after = reason[:500], until
+def unconfirmed(session: Session, chain_id: int, sender: str) -> int:
+    """How many transactions of a key no block has yet."""
+    query = select(func.count()).where(
+        Slot.chain_id == chain_id, Slot.sender == sender, Slot.status == "sent"
+    )
+    return session.exec(query).one()
 
 
-def unfinished(session: Session, chain_id: int, sender: str) -> list[tuple[Intent, Slot]]:
-    """Intents that have a nonce and are not final, in nonce order."""
-    rows = session.exec(
-        select(Intent, Slot)
-        .where(
-            Slot.intent_id == Intent.id,
-            Slot.chain_id == chain_id,
-            Slot.sender == sender,
-            col(Intent.status).in_(["sent", "mined"]),
-        )
-        .order_by(col(Slot.nonce))
-    ).all()
-    return [(intent, slot) for intent, slot in rows]
+def from_nonce(session: Session, chain_id: int, sender: str, nonce: int) -> list[Slot]:
+    """All slots at or above a nonce, in nonce order."""
+    query = select(Slot).where(
+        Slot.chain_id == chain_id, Slot.sender == sender, col(Slot.nonce) >= nonce
+    )
+    return list(session.exec(query.order_by(col(Slot.nonce))).all())
+
+
+def intents_of(session: Session, slot_id: int, for_update: bool = False) -> list[Intent]:
+    """What a transaction carries; nothing if it fills a gap. By order, as locks are taken."""
+    query = (
+        select(Intent)
+        .where(Intent.slot_id == slot_id)
+        .order_by(col(Intent.order_id), col(Intent.id))
+    )
+    return list(session.exec(query.with_for_update() if for_update else query).all())
 
 
 def next_nonce(session: Session, chain_id: int, sender: str, chain_count: int) -> int:
@@ -53,30 +63,67 @@ def next_nonce(session: Session, chain_id: int, sender: str, chain_count: int) -
     return chain_count if used is None else max(chain_count, int(used) + 1)
 
 
+def require_budget(
+    session: Session, chain_id: int, more_wei: int, ceiling_wei: int, now: int
+) -> None:
+    """Raise FeeTooHigh if `more_wei` could bring the day's fees above the ceiling.
+
+    The keys of a chain are asked one after the other, or two could pass together.
+    """
+    query = text("select pg_advisory_xact_lock(hashtextextended(:key, 0))")
+    session.connection().execute(query, {"key": f"fees:{chain_id}"})
+    day = sender_keys.fees_of_day(session, chain_id, now)
+    if day.over(more_wei, ceiling_wei):
+        raise FeeTooHigh(
+            f"{more_wei} wei more than {day.spent_wei} spent and {day.in_flight_wei} in flight"
+            f" is above the ceiling of a day, {ceiling_wei}"
+        )
+
+
 def take_slot(
     session: Session,
-    intent_id: int,
-    sender: str,
-    nonce: int,
+    slot: Slot,
+    carried: Sequence[Intent],
     signed: SignedTransaction,
     now: int,
-) -> None:
-    """Tie a pending intent to a nonce, with the signed bytes. Committed before broadcast."""
-    intent = session.get_one(Intent, intent_id, with_for_update=True)
-    session.add(Slot(intent_id=intent_id, chain_id=intent.chain_id, sender=sender, nonce=nonce))
-    intent.status, intent.reason = "sent", None
+) -> int:
+    """Tie pending intents to a nonce, with the signed bytes. Committed before broadcast.
+
+    Raises Taken, with nothing done, if one of them is not this sender's to send.
+    """
+    session.add(slot)
     session.flush()
-    add_attempt(session, intent_id, signed, now)
-
-
-def add_attempt(session: Session, intent_id: int, signed: SignedTransaction, now: int) -> None:
-    session.add(Attempt(intent_id=intent_id, signed_at=now, **vars(signed)))
+    for intent_id in sorted(intent.id or 0 for intent in carried):
+        intent = session.get_one(Intent, intent_id, with_for_update=True, populate_existing=True)
+        if intent.status != "pending" or intent.claimed_by not in (None, slot.sender):
+            raise Taken(f"{intent.key} is {intent.status}, claimed by {intent.claimed_by}")
+        intent.status, intent.reason, intent.slot_id = "sent", None, slot.id
+        intent.claimed_by, intent.claimed_until = None, 0
     session.flush()
+    add_attempt(session, slot.id or 0, signed, now)
+    return slot.id or 0
 
 
-def attempts(session: Session, intent_id: int) -> list[Attempt]:
+def new_slot(
+    chain_id: int, sender: str, nonce: int, call: Call, gas: tuple[int, int], now: int
+) -> Slot:
+    """`gas` is the estimate of the transaction, and of its intents one by one."""
+    return Slot(
+        chain_id=chain_id, sender=sender, nonce=nonce, to=call.to, data=call.data, status="sent",
+        taken_at=now, gas_estimate=gas[0], singles_gas=gas[1],
+    )  # fmt: skip
+
+
+def add_attempt(session: Session, slot_id: int, signed: SignedTransaction, now: int) -> Attempt:
+    attempt = Attempt(slot_id=slot_id, signed_at=now, **vars(signed))
+    session.add(attempt)
+    session.flush()
+    return attempt
+
+
+def attempts(session: Session, slot_id: int) -> list[Attempt]:
     """Newest first."""
-    query = select(Attempt).where(Attempt.intent_id == intent_id)
+    query = select(Attempt).where(Attempt.slot_id == slot_id)
     return list(session.exec(query.order_by(col(Attempt.max_fee_wei).desc())).all())
 
 
@@ -84,42 +131,72 @@ def broadcasted(session: Session, tx_hash: str, now: int) -> None:
     session.get_one(Attempt, tx_hash).broadcast_at = now
 
 
-def mined(session: Session, intent_id: int, receipt: Receipt, final: bool, now: int) -> None:
-    """Keep the receipt; a reverted transaction is an end too: the contract has decided."""
-    intent = session.get_one(Intent, intent_id, with_for_update=True)
-    slot = session.get_one(Slot, intent_id)
+def mined(session: Session, slot_id: int, receipt: Receipt, final: bool, now: int) -> None:
+    """Keep the receipt. What it means for the intents counts once it is final.
+
+    A single one that reverted is at its end: the contract has decided. One that failed in a batch
+    is pending again, and goes alone.
+    """
+    slot = session.get_one(Slot, slot_id, with_for_update=True)
     first = slot.tx_hash != receipt.tx_hash
-    slot.tx_hash, slot.gas_used = receipt.tx_hash, receipt.gas_used
-    slot.block_number = receipt.block_number
-    intent.status = "final" if final else "mined"
-    if not receipt.succeeded:
-        intent.reason = "reverted"
-    if first:
+    slot.tx_hash, slot.gas_used, slot.fee_wei = receipt.tx_hash, receipt.gas_used, receipt.fee_wei
+    slot.block_number, slot.block_hash = receipt.block_number, receipt.block_hash
+    slot.status = "final" if final else "mined"
+    slot.mined_at = slot.mined_at or now
+    batch = is_batch(slot.data)
+    for intent in intents_of(session, slot_id):
         order = lock(session, intent.order_id)
-        data = {"tx_hash": receipt.tx_hash, "gas": receipt.gas_used, "key": intent.key}
-        event = "transaction_mined" if receipt.succeeded else "transaction_reverted"
-        append(session, order.id, event, "coordinator", order.status, order.status,
-               intent.key.split(":")[0], now, data)  # fmt: skip
-        if not receipt.succeeded:
-            unsettle(session, order, intent, "the transaction reverted", now)
+        session.refresh(intent, with_for_update=True)
+        worked = receipt.succeeded and (not batch or intent.order_id in receipt.settled)
+        intent.status = slot.status
+        intent.reason = None if worked else FAILED_IN_BATCH if batch else "reverted"
+        if first:
+            log_mined(session, order, intent, receipt, worked, now)
+        if final and not worked:
+            failed(session, order, intent, batch, now)
 
 
-def vanished(session: Session, intent_id: int) -> None:
+def log_mined(
+    session: Session, order: Order, intent: Intent, receipt: Receipt, worked: bool, now: int
+) -> None:
+    data = {"tx_hash": receipt.tx_hash, "gas": receipt.gas_used, "key": intent.key}
+    event = "transaction_mined" if worked else "transaction_reverted"
+    append(session, order.id, event, "coordinator", order.status, order.status,
+           intent.key.split(":")[0], now, data)  # fmt: skip
+
+
+def failed(session: Session, order: Order, intent: Intent, batch: bool, now: int) -> None:
+    if batch:
+        intent.alone = True
+        put_back(session, intent)
+    else:
+        unsettle(session, order, intent, "the transaction reverted", now)
+
+
+def put_back(session: Session, intent: Intent) -> None:
+    intent.status, intent.slot_id = "pending", None
+    notify(session, Channel.SENDER)
+
+
+def vanished(session: Session, slot_id: int) -> None:
     """The receipt was reorged away: the transaction is in flight again."""
-    session.get_one(Intent, intent_id, with_for_update=True).status = "sent"
+    slot = session.get_one(Slot, slot_id, with_for_update=True)
+    slot.status, slot.block_number, slot.block_hash = "sent", None, None
+    slot.gas_used, slot.fee_wei, slot.mined_at = None, 0, None
+    for intent in intents_of(session, slot_id, for_update=True):
+        intent.status, intent.reason = "sent", None
 
 
-def nonce_lost(session: Session, intent_id: int, now: int) -> None:
-    """Another transaction of the key has the nonce for good: the intent waits for a new one."""
-    intent = session.get_one(Intent, intent_id, with_for_update=True)
-    for attempt in attempts(session, intent_id):
-        session.delete(attempt)
-    session.flush()
-    session.delete(session.get_one(Slot, intent_id))
-    intent.status = "pending"
-    order = lock(session, intent.order_id)
-    append(session, order.id, "nonce_lost", "coordinator", order.status, order.status,
-           "the gas-paying key was used elsewhere", now, {"key": intent.key})  # fmt: skip
+def nonce_lost(session: Session, slot_id: int, now: int) -> None:
+    """Another transaction of the key has the nonce for good: its intents wait for a new one."""
+    slot = session.get_one(Slot, slot_id, with_for_update=True)
+    slot.status = "lost"
+    for intent in intents_of(session, slot_id):
+        order = lock(session, intent.order_id)
+        session.refresh(intent, with_for_update=True)
+        put_back(session, intent)
+        append(session, order.id, "nonce_lost", "coordinator", order.status, order.status,
+               "the gas-paying key was used elsewhere", now, {"key": intent.key})  # fmt: skip
 
 
 def unsettle(session: Session, order: Order, intent: Intent, reason: str, now: int) -> None:
@@ -131,9 +208,12 @@ def unsettle(session: Session, order: Order, intent: Intent, reason: str, now: i
 
 def obsolete(session: Session, intent_id: int, reason: str, now: int) -> None:
     """The chain refuses the call before it is sent, for good: nothing to do any more."""
-    intent = session.get_one(Intent, intent_id, with_for_update=True)
-    intent.status, intent.reason = "obsolete", reason[:500]
+    intent = session.get_one(Intent, intent_id)
     order = lock(session, intent.order_id)
+    session.refresh(intent, with_for_update=True)
+    if intent.status != "pending":
+        return
+    intent.status, intent.reason = "obsolete", reason[:500]
     append(session, order.id, "transaction_obsolete", "coordinator", order.status, order.status,
            reason, now, {"key": intent.key})  # fmt: skip
     unsettle(session, order, intent, reason, now)

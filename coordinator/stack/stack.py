@@ -52,6 +52,7 @@ SECRETS = {
     "OTC_PRIVATE_KEY": ("sender",),
     "OTC_KEYSTORE": ("sender",),
     SENDER_KEYSTORE: ("sender",),
+    "OTC_SENDER_KEYSTORES": ("sender",),
     "OTC_COSIGNER_KEY": ("cosigner",),
     "OTC_KEYSTORE_PASSWORD": ("sender", "cosigner"),
     "OTC_KEYSTORE_PASSWORD_FILE": ("sender", "cosigner"),

@@ -1,7 +1,7 @@
 """Running a worker's step for ever: it waits while the database or a node is down, and resumes."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import structlog
 from sqlalchemy.exc import InterfaceError, OperationalError
@@ -44,6 +44,31 @@ def run(
         wait = MIN_WAIT_SECONDS
         if not more:
             wake.wait(poll_seconds)
+
+
+def run_all(
+    steps: Mapping[str, Callable[[], bool]],
+    poll_seconds: float,
+    stop: threading.Event,
+    wakes: Mapping[str, threading.Event],
+) -> None:
+    """Run several workers side by side until `stop`; a fault of one ends all and is raised."""
+    faults: list[BaseException] = []
+
+    def work(name: str) -> None:
+        try:
+            run(name, steps[name], poll_seconds, stop, wakes[name])
+        except BaseException as fault:  # noqa: BLE001 - raised below
+            faults.append(fault)
+            stop.set()
+
+    threads = [threading.Thread(target=work, args=(name,)) for name in steps]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if faults:
+        raise faults[0]
 
 
 def pass_on(stop: threading.Event, *others: threading.Event) -> None:

@@ -3,24 +3,30 @@
 The signed bytes are committed before they are broadcast; after a crash the same bytes go out again.
 """
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 import structlog
+from otc_sdk.calls import is_settle, join_settles
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import InterfaceError, OperationalError
 
-from coordinator.db.intents import Intent, Slot
+from coordinator.db.intents import Intent
 from coordinator.db.session import transaction
-from coordinator.services import sending
-from coordinator.services.ports import ChainSender, NodeDown, Receipt, Reverted
+from coordinator.domain import batches, fees
+from coordinator.services import claims, sender_keys, sending
+from coordinator.services.claims import is_dispute
+from coordinator.services.ports import Call, ChainSender, FeeTooHigh, NodeDown, Reverted
+from coordinator.services.sending import Taken
+from coordinator.workers.flight import Flight
 
 log = structlog.get_logger()
 MAX_INTENTS_PER_STEP = 20
-GAS_MARGIN_PERCENT = 150
-REBROADCAST_AFTER_SECONDS = 5
-REPLACE_AFTER_SECONDS = 60
-MAX_ATTEMPTS = 10
+# Unconfirmed transactions of a key: nodes promise to keep no more of one account (geth: 16).
+MAX_IN_FLIGHT = 16
+# The last of them are for disputes: a queue of settlements must not delay one.
+DISPUTES_IN_FLIGHT = 4
 # Every verb takes less than 400,000; more is a party's contract signature burning our coins.
 MAX_GAS = 2_000_000
 # Refusals that cannot pass. The others may: a node that lags, a paused token, a contract signer.
@@ -28,12 +34,41 @@ FINAL_REFUSALS = (
     "AlreadySettled", "AlreadyDisputed", "Expired", "ExceedsAmount", "InvalidTerms", "TooExpensive",
 )  # fmt: skip
 RETRY_REFUSED_SECONDS = 15
-# What the node failed at, or what is over the fee ceiling, goes behind what waits meanwhile.
+# What the node failed at, or what is over a ceiling, goes behind what waits meanwhile.
 RETRY_HELD_UP_SECONDS = 5
+MAX_DAY_FEE_WEI = 10**18
+# How often a key without work looks at its coins and its nonces.
+LOOK_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class Ready:
+    """An intent that the chain would take, and the gas it needs alone."""
+
+    intent: Intent
+    estimate: int
+
+    def may_join(self) -> bool:
+        return batches.may_join(self.estimate, self.intent.alone)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A call for several settlements; `items` are those that it would settle."""
+
+    call: Call
+    items: Sequence[Ready]
+    gas_used: int
+
+    def pays(self) -> bool:
+        return len(self.items) > 1 and self.gas_used < sum(r.estimate for r in self.items)
 
 
 class Sender:
-    """One gas-paying key on one chain; an advisory lock keeps a second one out."""
+    """One gas-paying key on one chain; an advisory lock keeps a second one out.
+
+    Several keys share the intents: each claims what it works on.
+    """
 
     def __init__(
         self,
@@ -43,10 +78,15 @@ class Sender:
         final_number: Callable[[], int],
         now: Callable[[], int],
         escrow: str,
+        max_day_fee_wei: int = MAX_DAY_FEE_WEI,
     ) -> None:
         self.engine, self.chain_id, self.node = engine, chain_id, node
-        self.final_number, self.now, self.escrow = final_number, now, escrow
+        self.now, self.escrow, self.max_day_fee_wei = now, escrow, max_day_fee_wei
+        self.flight = Flight(engine, chain_id, node, final_number, now)
         self.lock: Connection | None = None
+        # As of the newest look.
+        self.looked_at, self.count, self.in_flight = 0, 0, 0
+        self.fees: fees.Fees = {}
 
     def hold_lock(self) -> None:
         """Make sure that this process alone sends; the lock ends with its connection."""
@@ -73,45 +113,159 @@ class Sender:
             self.lock = None
 
     def step(self) -> bool:
-        """Look after what is in flight, then send what is new."""
+        """Send what is new, then look after what is in flight; True if more waits."""
         self.hold_lock()
         with transaction(self.engine) as session:
-            flying = sending.unfinished(session, self.chain_id, self.node.address)
-            fresh = sending.pending(session, self.chain_id, self.now(), MAX_INTENTS_PER_STEP)
-        final = self.final_number()
-        for intent, slot in flying:
-            self.alone(intent, partial(self.follow, intent, slot, final))
-        for intent in fresh:
-            self.alone(intent, partial(self.send, intent))
-        return False
+            due = claims.any_due(session, self.chain_id, self.now())
+        idle = self.now() - self.looked_at >= LOOK_SECONDS
+        more = self.send_new(due) if due or idle else False
+        self.flight.follow_all(look_back=idle)
+        return more
 
-    def alone(self, intent: Intent, act: Callable[[], None]) -> None:
-        """What the node refuses to do for one intent must not hold up the others."""
+    def send_new(self, due: bool) -> bool:
+        """Claim and send; a key that cannot pay leaves the work to others."""
+        condition = self.look()
+        if not due or condition == "empty":
+            return False
+        with transaction(self.engine) as session:
+            claimed = claims.claim(
+                session, self.chain_id, self.node.address, self.now(), MAX_INTENTS_PER_STEP,
+                disputes_only=condition in ("full", "over_budget"),
+            )  # fmt: skip
         try:
-            act()
-        except NodeDown as error:
-            log.warning("held up", intent=intent.key, order_id=intent.order_id, error=str(error))
-            self.postpone(intent, str(error), RETRY_HELD_UP_SECONDS)
+            self.dispatch(claimed)
+        finally:
+            with transaction(self.engine) as session:
+                claims.release(session, self.node.address, claimed)
+        return len(claimed) == MAX_INTENTS_PER_STEP and self.room() > 0
 
-    def send(self, intent: Intent) -> None:
-        """Give a pending intent a nonce and broadcast it."""
-        intent_id = intent.id or 0
+    def look(self) -> str:
+        """How key and fees are; kept where the operator sees it, logged when it changes."""
+        address, now = self.node.address, self.now()
+        self.fees, self.count = self.node.quote(), self.node.transaction_count("pending")
+        balance = self.node.balance()
+        with transaction(self.engine) as session:
+            self.in_flight = sending.unconfirmed(session, self.chain_id, address)
+            in_flight_wei = sender_keys.in_flight_wei(session, self.chain_id, address)
+            day = sender_keys.fees_of_day(session, self.chain_id, now)
+            condition = fees.condition_of(balance, in_flight_wei, self.fees)
+            if condition != "empty" and self.room() <= 0:
+                condition = "full"
+            elif condition != "empty" and day.over(fees.usual_wei(self.fees), self.max_day_fee_wei):
+                condition = "over_budget"
+            changed = sender_keys.report(session, self.chain_id, address, balance, condition, now)
+        if changed:
+            say = log.info if condition == "ok" else log.warning
+            say("key", address=address, condition=condition, balance_wei=balance)
+        self.looked_at = now
+        return condition
+
+    def room(self) -> int:
+        """How many more transactions may be in flight; a dispute finds some more."""
+        return MAX_IN_FLIGHT - DISPUTES_IN_FLIGHT - self.in_flight
+
+    def dispatch(self, claimed: Sequence[Intent]) -> None:
+        """Disputes at once; settlements when all are known, for some may go together."""
+        ready: list[Ready] = []
+        for intent in claimed:
+            with self.held_up([intent]):
+                found = self.examine(intent)
+                if found is not None and is_dispute(intent):
+                    if self.room() + DISPUTES_IN_FLIGHT > 0:
+                        self.send([found], Call(intent.to, intent.data), found.estimate)
+                elif found is not None:
+                    ready.append(found)
+        for found in self.send_batches(ready):
+            if self.room() > 0:
+                with self.held_up([found.intent]):
+                    call = Call(found.intent.to, found.intent.data)
+                    self.send([found], call, found.estimate)
+
+    @contextmanager
+    def held_up(self, intents: Sequence[Intent]) -> Iterator[None]:
+        """What is refused for some intents must not hold up the others."""
+        try:
+            yield
+        except Taken as error:
+            log.info("taken", error=str(error))
+        except (NodeDown, FeeTooHigh) as error:
+            for intent in intents:
+                # What waits for a cheaper time is logged once, not at each look.
+                if isinstance(error, NodeDown) or not intent.reason:
+                    log.warning("held up", intent=intent.key, order_id=intent.order_id,
+                                error=str(error))  # fmt: skip
+                self.postpone(intent, str(error), RETRY_HELD_UP_SECONDS)
+
+    def examine(self, intent: Intent) -> Ready | None:
+        """The intent with its gas, or None if it is not to be sent now."""
         if intent.to != self.escrow:
             self.drop(intent, f"{intent.to} is not the escrow")
-            return
+            return None
         try:
-            gas = self.node.simulate(intent.to, intent.data) * GAS_MARGIN_PERCENT // 100
-            if gas > MAX_GAS:
-                raise Reverted(f"TooExpensive(gas={gas}, most={MAX_GAS})")
+            estimate = self.node.simulate(Call(intent.to, intent.data))
+            if batches.with_margin(estimate) > MAX_GAS:
+                raise Reverted(f"TooExpensive(gas={estimate}, most={MAX_GAS})")
         except Reverted as refusal:
             self.refused(intent, str(refusal))
-            return
-        count = self.node.transaction_count()
+            return None
+        return Ready(intent, estimate)
+
+    def send_batches(self, ready: Sequence[Ready]) -> list[Ready]:
+        """Send together what is cheaper together; return what is to go alone."""
+        joining = [r for r in ready if is_settle(r.intent.data) and r.may_join()]
+        singles = [r for r in ready if r not in joining]
+        most_gas = self.node.max_fee_wei // max(fees.price(self.fees), 1)
+        while self.room() > 0:
+            length = batches.length([r.estimate for r in joining], most_gas)
+            if length == 0:
+                break
+            singles += self.send_batch(joining[:length])
+            joining = joining[length:]
+        return [*singles, *joining]
+
+    def send_batch(self, items: Sequence[Ready]) -> list[Ready]:
+        """Return the items that the batch would fail, or all if they are not cheaper together."""
+        try:
+            batch = self.try_batch(items)
+            if batch is not None and len(batch.items) < len(items):
+                batch = self.try_batch(batch.items)
+        except (NodeDown, Reverted) as error:
+            log.warning("no batch", error=str(error))
+            return list(items)
+        if batch is None or not batch.pays():
+            return list(items)
+        with self.held_up([r.intent for r in batch.items]):
+            self.send(batch.items, batch.call, batch.gas_used)
+        return [r for r in items if r not in batch.items]
+
+    def try_batch(self, items: Sequence[Ready]) -> Batch | None:
+        """How the items would go together; None if the node cannot tell. Raises Reverted."""
+        joined = join_settles([bytes.fromhex(r.intent.data[2:]) for r in items])
+        call = Call(self.escrow, "0x" + joined.hex())
+        trial = self.node.try_batch(call, batches.gas_limit([r.estimate for r in items]))
+        if trial is None:
+            return None
+        return Batch(call, [r for r in items if r.intent.order_id in trial.settled], trial.gas_used)
+
+    def send(self, items: Sequence[Ready], call: Call, estimate: int) -> None:
+        """Give intents a nonce and broadcast them. Raises NodeDown, FeeTooHigh or Taken."""
+        singles = [r.estimate for r in items]
+        gas = batches.gas_limit(singles) if len(items) > 1 else batches.with_margin(estimate)
+        intents, address, now = [r.intent for r in items], self.node.address, self.now()
         with transaction(self.engine) as session:
-            nonce = sending.next_nonce(session, self.chain_id, self.node.address, count)
-            signed = self.node.sign(intent.to, intent.data, nonce, gas, None)
-            sending.take_slot(session, intent_id, self.node.address, nonce, signed, self.now())
-        self.broadcast(signed.tx_hash, signed.raw)
+            nonce = sending.next_nonce(session, self.chain_id, address, self.count)
+            signed = self.node.sign(call, nonce, gas, self.fees)
+            # Whom a dispute defends must not pay for others' settlements.
+            if not is_dispute(intents[0]):
+                sending.require_budget(
+                    session, self.chain_id, signed.max_fee_wei, self.max_day_fee_wei, now
+                )
+            slot = sending.new_slot(
+                self.chain_id, address, nonce, call, (estimate, sum(singles)), now
+            )
+            sending.take_slot(session, slot, intents, signed, now)
+        self.in_flight += 1
+        self.flight.broadcast(signed.tx_hash, signed.raw)
 
     def refused(self, intent: Intent, reason: str) -> None:
         """Drop what can never succeed; look at the rest again later."""
@@ -122,52 +276,9 @@ class Sender:
 
     def postpone(self, intent: Intent, reason: str, seconds: int) -> None:
         with transaction(self.engine) as session:
-            sending.postpone(session, intent.id or 0, reason, self.now() + seconds)
+            claims.postpone(session, intent.id or 0, reason, self.now() + seconds)
 
     def drop(self, intent: Intent, reason: str) -> None:
         log.warning("obsolete", intent=intent.key, order_id=intent.order_id, reason=reason)
         with transaction(self.engine) as session:
             sending.obsolete(session, intent.id or 0, reason, self.now())
-
-    def broadcast(self, tx_hash: str, raw: str) -> None:
-        self.node.broadcast(raw)
-        with transaction(self.engine) as session:
-            sending.broadcasted(session, tx_hash, self.now())
-        log.info("broadcast", tx_hash=tx_hash)
-
-    def follow(self, intent: Intent, slot: Slot, final: int) -> None:
-        """Receipt, rebroadcast or replacement of one intent in flight."""
-        intent_id = intent.id or 0
-        with transaction(self.engine) as session:
-            attempts = sending.attempts(session, intent_id)
-        receipt = self.find_receipt([a.tx_hash for a in attempts])
-        if receipt is not None:
-            with transaction(self.engine) as session:
-                sending.mined(
-                    session, intent_id, receipt, receipt.block_number <= final, self.now()
-                )
-            return
-        if intent.status == "mined":
-            with transaction(self.engine) as session:
-                sending.vanished(session, intent_id)
-        if self.node.transaction_count(final) > slot.nonce:
-            with transaction(self.engine) as session:
-                sending.nonce_lost(session, intent_id, self.now())
-            return
-        newest = attempts[0]
-        now = self.now()
-        if now - newest.signed_at >= REPLACE_AFTER_SECONDS and len(attempts) < MAX_ATTEMPTS:
-            self.replace(intent, slot, newest.fees)
-        elif now - (newest.broadcast_at or 0) >= REBROADCAST_AFTER_SECONDS:
-            self.broadcast(newest.tx_hash, newest.raw)
-
-    def find_receipt(self, tx_hashes: list[str]) -> Receipt | None:
-        return next((r for h in tx_hashes if (r := self.node.receipt(h)) is not None), None)
-
-    def replace(self, intent: Intent, slot: Slot, fees: dict[str, int]) -> None:
-        """Sign the same intent and nonce again with higher fees."""
-        gas = int(fees["gas"])
-        signed = self.node.sign(intent.to, intent.data, slot.nonce, gas, fees)
-        with transaction(self.engine) as session:
-            sending.add_attempt(session, intent.id or 0, signed, self.now())
-        self.broadcast(signed.tx_hash, signed.raw)

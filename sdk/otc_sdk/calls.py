@@ -1,7 +1,8 @@
 """Calldata of the escrow's verbs, and the words for its errors. No I/O."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
+from itertools import accumulate
 from typing import Any
 
 from eth_abi.abi import decode, encode
@@ -19,6 +20,10 @@ from otc_sdk.terms import Terms
 ORDER = (
     "(address,uint128,uint128,address,address,address,address,address,"
     "uint64,uint32,uint32,uint32,uint16,uint64)"
+)
+SETTLE = function_signature_to_4byte_selector(f"settle({ORDER},uint256,uint256,bytes)")
+SETTLE_BATCH = function_signature_to_4byte_selector(
+    f"settleBatch(({ORDER},uint256,uint256,bytes)[])"
 )
 Signatures = Mapping[Role, bytes]
 
@@ -44,6 +49,29 @@ def settle_batch(items: list[tuple[Terms, int, int, Signatures]]) -> bytes:
         f"settleBatch(({ORDER},uint256,uint256,bytes)[])",
         [(t.to_tuple(), units, until, pack(s)) for t, units, until, s in items],
     )
+
+
+def join_settles(settles: Sequence[bytes]) -> bytes:
+    """Calls of `settle` as one `settleBatch`: an item is encoded as the arguments of `settle` are.
+
+    Raises ValueError for any other call.
+    """
+    if any(data[:4] != SETTLE for data in settles):
+        raise ValueError("only calls of settle can be joined")
+    items = [data[4:] for data in settles]
+    starts = accumulate((len(item) for item in items[:-1]), initial=32 * len(items))
+    words = (32, len(items), *starts)
+    return SETTLE_BATCH + b"".join(word.to_bytes(32, "big") for word in words) + b"".join(items)
+
+
+def is_settle(data: str) -> bool:
+    """Whether hex text is a call of `settle`."""
+    return data.startswith("0x" + SETTLE.hex())
+
+
+def is_batch(data: str) -> bool:
+    """Whether hex text is a call of `settleBatch`."""
+    return data.startswith("0x" + SETTLE_BATCH.hex())
 
 
 def request_refund(terms: Terms, signature: bytes = b"") -> bytes:

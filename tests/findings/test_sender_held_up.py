@@ -46,7 +46,7 @@ def test_a_whole_step_of_hostile_intents_silences_nobody(live: LiveWorld) -> Non
     hostile(live, MAX_INTENTS_PER_STEP)
     order_id = live.paid()
     live.split(order_id, 1)
-    live.account.max_fee_wei = 500_000 * live.account.fees(None)["maxFeePerGas"]
+    live.account.max_fee_wei = 500_000 * live.account.quote()["maxFeePerGas"]
     with live.code(EVIL.address, WITHIN_THE_GAS_LIMIT):
         live.carry(2)
     assert live.status(order_id) == "completed"
@@ -66,7 +66,7 @@ def test_disputes_go_first(live: LiveWorld) -> None:
 
 
 def nonce(live: LiveWorld, intent_id: int) -> int:
-    slot: Slot = live.get(Slot, intent_id)
+    slot: Slot = live.get(Slot, live.get(Intent, intent_id).slot_id)
     return slot.nonce
 
 
@@ -87,7 +87,7 @@ def test_what_is_over_the_fee_ceiling_waits_alone(live: LiveWorld) -> None:
     dear = hostile(live)
     order_id = live.paid()
     live.split(order_id, 1)
-    live.account.max_fee_wei = 500_000 * live.account.fees(None)["maxFeePerGas"]
+    live.account.max_fee_wei = 500_000 * live.account.quote()["maxFeePerGas"]
     with live.code(EVIL.address, WITHIN_THE_GAS_LIMIT):
         live.carry()
     assert live.status(order_id) == "completed"

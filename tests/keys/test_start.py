@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from otc_sdk.errors import OtcError
 
-from coordinator.bootstrap import build_key, load_sender
+from coordinator.bootstrap import build_key, load_senders
 from coordinator.settings import Settings
 from tests.chain import account_of
 
@@ -39,7 +39,16 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 def test_the_sender_refuses_a_roles_key(settings: Settings, role: str) -> None:
     settings.sender_keystore = Path(f"{role}.json")
     with pytest.raises(OtcError, match=f"is the {role}; the key that pays the gas is another"):
-        load_sender(settings)
+        load_senders(settings)
+    settings.sender_keystores = [Path("sender.json"), Path(f"{role}.json")]
+    with pytest.raises(OtcError, match=f"is the {role}; the key that pays the gas is another"):
+        load_senders(settings)
+
+
+def test_the_sender_refuses_one_key_twice(settings: Settings) -> None:
+    settings.sender_keystores = [Path("sender.json"), Path("sender.json")]
+    with pytest.raises(OtcError, match=r"OTC_SENDER_KEYSTORES names 0x\w{40} twice"):
+        load_senders(settings)
 
 
 def test_the_cosigner_refuses_any_key_but_the_coordinators(settings: Settings) -> None:
@@ -50,4 +59,5 @@ def test_the_cosigner_refuses_any_key_but_the_coordinators(settings: Settings) -
 
 def test_each_takes_its_own(settings: Settings) -> None:
     assert build_key(settings).address == account_of("coordinator").address
-    assert load_sender(settings).address == account_of("sender").address
+    [sender] = load_senders(settings)
+    assert sender.address == account_of("sender").address

@@ -1,13 +1,15 @@
 """Signing and broadcasting transactions of one gas-paying key."""
 
+from collections.abc import Mapping
 from typing import Any
 
+import structlog
 from eth_account.signers.base import BaseAccount
 from hexbytes import HexBytes
 from otc_sdk.chain import explain, fault
-from otc_sdk.chain import fees as suggested_fees
 from requests.exceptions import RequestException
 from web3.exceptions import (
+    BlockNotFound,
     ContractLogicError,
     TransactionNotFound,
     Web3Exception,
@@ -15,12 +17,24 @@ from web3.exceptions import (
 )
 
 from coordinator.adapters.chain.node import open_web3, outage
-from coordinator.services.ports import NodeDown, Receipt, Reverted, SignedTransaction
+from coordinator.domain import fees as rules
+from coordinator.domain.chain_logs import ESCROW_TOPICS
+from coordinator.services.ports import (
+    Call,
+    FeeTooHigh,
+    NodeDown,
+    Receipt,
+    Reverted,
+    SignedTransaction,
+    Trial,
+)
 
-# A replacement must raise both fees by this much to be taken by other nodes' pools.
-REPLACEMENT_PERMILLE = 1125
+log = structlog.get_logger()
 # Answers to a broadcast that leave the outcome to the receipts.
 HARMLESS = ("already known", "already imported", "nonce too low", "underpriced")
+# JSON-RPC's code for a method that a node does not have, and the words that some use instead.
+METHOD_NOT_FOUND = "-32601"
+MISSING = ("not found", "not supported", "not available", "unsupported", "unknown", "not exist")
 
 
 class Account:
@@ -29,36 +43,93 @@ class Account:
     def __init__(self, rpc_url: str, chain_id: int, account: BaseAccount, max_fee_wei: int) -> None:
         self.w3 = open_web3(rpc_url)
         self.chain_id, self.account, self.max_fee_wei = chain_id, account, max_fee_wei
+        # Found out at the first answer.
+        self.has_simulation = True
 
     @property
     def address(self) -> str:
         return str(self.account.address)
 
     @outage
-    def transaction_count(self, block: int | None = None) -> int:
-        where: Any = "latest" if block is None else block
+    def balance(self) -> int:
+        return self.w3.eth.get_balance(self.account.address)
+
+    @outage
+    def transaction_count(self, block: int | str = "latest") -> int:
+        where: Any = block
         return self.w3.eth.get_transaction_count(self.account.address, where)
 
-    def simulate(self, to: str, data: str) -> int:
+    @outage
+    def block_hash(self, number: int) -> str | None:
         try:
-            call: Any = {"from": self.address, "to": to, "data": data}
-            return self.w3.eth.estimate_gas(call)
+            return self.w3.eth.get_block(number)["hash"].to_0x_hex()
+        except BlockNotFound:
+            return None
+
+    @outage
+    def quote(self) -> dict[str, int]:
+        """Today's fees; the gas price where the chain has no base fee."""
+        history = self.fee_history()
+        if history is None:
+            return {"gasPrice": self.w3.eth.gas_price}
+        tip = 0 if any(history.tips) else self.w3.eth.max_priority_fee
+        return rules.dynamic(history, tip)
+
+    def fee_history(self) -> rules.FeeHistory | None:
+        """None where the chain, or the node, knows no base fee."""
+        percentiles: list[Any] = [rules.TIP_PERCENTILE]
+        try:
+            found = self.w3.eth.fee_history(rules.TIP_BLOCKS, "latest", percentiles)
+        except Web3RPCError as error:
+            if not is_missing(error):
+                raise
+            return None
+        bases: list[Any] = found.get("baseFeePerGas") or [0]
+        rewards: list[Any] = found.get("reward") or []
+        # Of a chain from before EIP-1559, nodes report base fees of zero.
+        if not any(bases):
+            return None
+        return rules.FeeHistory(int(bases[-1]), [int(tips[0]) for tips in rewards if tips])
+
+    def simulate(self, call: Call) -> int:
+        try:
+            return self.w3.eth.estimate_gas(self.fields(call))
         except ContractLogicError as error:
             raise Reverted(explain(error)) from error
         except (RequestException, OSError, Web3Exception, ValueError) as error:
             raise NodeDown(f"the node failed to estimate gas: {fault(error)}") from error
 
+    def fields(self, call: Call) -> Any:
+        return {"from": self.address, "to": call.to, "data": call.data}
+
     @outage
-    def sign(
-        self, to: str, data: str, nonce: int, gas: int, previous: dict[str, int] | None
-    ) -> SignedTransaction:
-        """Raises NodeDown also when the fee is above the ceiling: it waits for a cheaper time."""
-        fees = self.fees(previous)
-        price = fees.get("maxFeePerGas", fees.get("gasPrice", 0))
-        if price * gas > self.max_fee_wei:
-            raise NodeDown(f"a fee of {price * gas} wei is above the ceiling {self.max_fee_wei}")
+    def try_batch(self, call: Call, gas: int) -> Trial | None:
+        """By `eth_simulateV1`: an estimate would be of a batch whose items all fail."""
+        if not self.has_simulation:
+            return None
+        calls = [{**self.fields(call), "gas": hex(gas)}]
+        answer: Any = self.w3.provider.make_request(
+            "eth_simulateV1",  # type: ignore[arg-type]
+            [{"blockStateCalls": [{"calls": calls}]}, "latest"],
+        )
+        if "error" in answer:
+            error = answer["error"]
+            if is_missing(error):
+                self.has_simulation = False
+                log.warning("no batches", reason="the node has no eth_simulateV1")
+                return None
+            raise NodeDown(f"the node failed to simulate a batch: {error.get('message')}")
+        [result] = answer["result"][0]["calls"]
+        if int(result["status"], 16) != 1:
+            raise Reverted("the batch reverts")
+        return Trial(int(result["gasUsed"], 16), settled_in(call.to, result["logs"]))
+
+    def sign(self, call: Call, nonce: int, gas: int, fees: Mapping[str, int]) -> SignedTransaction:
+        cost = rules.price(fees) * gas
+        if cost > self.max_fee_wei:
+            raise FeeTooHigh(f"a fee of {cost} wei is above the ceiling {self.max_fee_wei}")
         transaction: Any = {
-            "to": to, "data": data, "nonce": nonce, "gas": gas, "value": 0,
+            "to": call.to, "data": call.data, "nonce": nonce, "gas": gas, "value": 0,
             "chainId": self.chain_id, **fees,
         }  # fmt: skip
         signed = self.account.sign_transaction(transaction)
@@ -66,18 +137,8 @@ class Account:
             tx_hash=signed.hash.to_0x_hex(),
             raw=signed.raw_transaction.to_0x_hex(),
             fees={**fees, "gas": gas},
-            max_fee_wei=price * gas,
+            max_fee_wei=cost,
         )
-
-    def fees(self, previous: dict[str, int] | None) -> dict[str, int]:
-        """Today's fees, at least REPLACEMENT_PERMILLE of the previous attempt's."""
-        today = suggested_fees(self.w3)
-        if previous is None:
-            return today
-        return {
-            name: max(value, -(-previous.get(name, 0) * REPLACEMENT_PERMILLE // 1000))
-            for name, value in today.items()
-        }
 
     def broadcast(self, raw: str) -> None:
         try:
@@ -85,6 +146,7 @@ class Account:
         except Web3RPCError as error:
             if not any(word in str(error).lower() for word in HARMLESS):
                 raise NodeDown(f"the node refused a transaction: {error}") from error
+            log.info("left to the receipts", answer=str(error))
         except (RequestException, OSError, Web3Exception, ValueError) as error:
             raise NodeDown(f"the node failed to take a transaction: {fault(error)}") from error
 
@@ -100,4 +162,22 @@ class Account:
             block_hash=found["blockHash"].to_0x_hex(),
             succeeded=found["status"] == 1,
             gas_used=found["gasUsed"],
+            fee_wei=found["gasUsed"] * found.get("effectiveGasPrice", 0),
+            settled=settled_in(found["to"], found["logs"]),
         )
+
+
+def settled_in(escrow: str, logs: Any) -> frozenset[str]:
+    """Ids of the orders that the escrow says it settled."""
+    return frozenset(
+        HexBytes(entry["topics"][1]).to_0x_hex()
+        for entry in logs
+        if entry["address"].lower() == escrow.lower()
+        and ESCROW_TOPICS.get(HexBytes(entry["topics"][0]).to_0x_hex()) == "Settled"
+    )
+
+
+def is_missing(error: object) -> bool:
+    """Whether a node's error says that it does not have the method."""
+    said = str(error).lower()
+    return METHOD_NOT_FOUND in said or ("method" in said and any(w in said for w in MISSING))

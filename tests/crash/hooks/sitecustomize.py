@@ -34,7 +34,7 @@ KEPT_LOGS = ("coordinator.services.chain", "keep_logs")
 SIGNED = ("coordinator.services.settlements", "add_signature")
 POINTS = {
     "sender-signed-not-sent": Point(
-        "sender", "coordinator.workers.sender", "Sender.broadcast", False
+        "sender", "coordinator.workers.flight", "Flight.broadcast", False
     ),
     "sender-sent-not-noted": Point(
         "sender", "coordinator.adapters.chain.sender", "Account.broadcast", True

@@ -1,0 +1,55 @@
+"""How the gas-paying keys are, and what they have spent: for the sender, status and metrics."""
+
+from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import Session, col, func, select
+
+from coordinator.db.intents import Attempt, SenderKey, Slot
+from coordinator.domain.fees import DAY_SECONDS, DayFees
+
+
+def report(
+    session: Session, chain_id: int, address: str, balance_wei: int, condition: str, now: int
+) -> bool:
+    """Keep how a key is; True if its condition is another than before."""
+    before = session.get(SenderKey, (chain_id, address))
+    changed = before is None or before.condition != condition
+    since = now if before is None or changed else before.condition_since
+    values = {
+        "balance_wei": balance_wei, "condition": condition, "condition_since": since,
+        "seen_at": now,
+    }  # fmt: skip
+    query = insert(SenderKey).values(chain_id=chain_id, address=address, **values)
+    session.connection().execute(
+        query.on_conflict_do_update(index_elements=["chain_id", "address"], set_=values)
+    )
+    return changed
+
+
+def read(session: Session, chain_id: int) -> list[SenderKey]:
+    """The chain's keys by address."""
+    query = select(SenderKey).where(SenderKey.chain_id == chain_id)
+    return list(session.exec(query.order_by(col(SenderKey.address))).all())
+
+
+def fees_of_day(session: Session, chain_id: int, now: int) -> DayFees:
+    """Of all keys of the chain: paid in 24 hours, and the most that what is in flight can cost."""
+    spent = session.exec(
+        select(func.coalesce(func.sum(Slot.fee_wei), 0)).where(
+            Slot.chain_id == chain_id, col(Slot.mined_at) > now - DAY_SECONDS
+        )
+    ).one()
+    return DayFees(int(spent), in_flight_wei(session, chain_id))
+
+
+def in_flight_wei(session: Session, chain_id: int, sender: str | None = None) -> int:
+    """The most that the unconfirmed transactions of one key, or of all, can cost."""
+    dearest = (
+        select(func.max(Attempt.max_fee_wei).label("wei"))
+        .join(Slot, col(Slot.id) == col(Attempt.slot_id))
+        .where(Slot.chain_id == chain_id, Slot.status == "sent")
+        .group_by(col(Attempt.slot_id))
+    )
+    if sender is not None:
+        dearest = dearest.where(Slot.sender == sender)
+    each = dearest.subquery()
+    return int(session.exec(select(func.coalesce(func.sum(each.c.wei), 0))).one())
