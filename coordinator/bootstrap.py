@@ -23,10 +23,13 @@ from coordinator.adapters.chain.nodes import Agreed, Pool, Ranked
 from coordinator.adapters.chain.sender import Account
 from coordinator.adapters.cosigner import HttpCosigner
 from coordinator.adapters.keys import open_key
-from coordinator.db.session import DatabaseDown, make_engine, require_up
+from coordinator.adapters.stop_file import StopFile
+from coordinator.db.migrate import upgrade
+from coordinator.db.session import DatabaseDown, make_engine, require_up, transaction
 from coordinator.db.wake import Channel, Listener
 from coordinator.domain.cosigning import WINDOWS, Limit
 from coordinator.domain.platform import Platform
+from coordinator.services.cosigner_switch import stopped
 from coordinator.services.cosigning import CosignPolicy, cosign
 from coordinator.services.ports import CosignRequest, Key, KeyDown, NodeDown
 from coordinator.settings import Settings
@@ -42,6 +45,7 @@ log = structlog.get_logger()
 START_RETRY_SECONDS = 2
 # How long requests may take to end when the server does.
 GRACE_SECONDS = 2
+MIN_TOKEN_CHARS = 32
 
 
 def wall_clock() -> int:
@@ -124,10 +128,13 @@ def api_from_environment() -> "FastAPI":
 
 
 def require_cosigner_token(settings: Settings) -> str:
-    """What the keeper shows the co-signer. Raises OtcError if none is set."""
+    """What the keeper shows the co-signer. Raises OtcError if none is set, or a short one."""
     token = settings.cosigner_token.get_secret_value()
-    if not token:
-        raise OtcError("OTC_COSIGNER_TOKEN is not set: keeper and co-signer must share one")
+    if len(token) < MIN_TOKEN_CHARS:
+        raise OtcError(
+            "OTC_COSIGNER_TOKEN is not set or too short: keeper and co-signer must share one of "
+            f"{MIN_TOKEN_CHARS} characters or more"
+        )
     return token
 
 
@@ -155,10 +162,25 @@ def build_limits(settings: Settings) -> tuple[Limit, ...]:
     )
 
 
+def build_books(settings: Settings) -> Engine:
+    """The co-signer's own database with the newest schema, or the shared one.
+
+    Raises DatabaseDown.
+    """
+    if settings.cosigner_database_url is None:
+        return build_engine(settings)
+    engine = make_engine(settings.cosigner_database_url)
+    require_up(engine)
+    upgrade(engine)
+    return engine
+
+
 def build_cosigner(settings: Settings) -> "FastAPI":
     from coordinator.api import cosigner as api
+    from coordinator.api.request_rate import RequestRate
 
-    engine, node = build_engine(settings), Agreed(build_pool(settings))
+    token = require_cosigner_token(settings)
+    engine, node = build_books(settings), Agreed(build_pool(settings))
     key = build_key(settings)
     policy = CosignPolicy(
         domain=EscrowDomain(settings.chain_id, to_checksum_address(settings.escrow)),
@@ -166,13 +188,18 @@ def build_cosigner(settings: Settings) -> "FastAPI":
         fee_recipient=to_checksum_address(settings.fee_recipient),
         order_units=settings.cosigner_order_units,
         limits=build_limits(settings),
+        local_stop=StopFile(settings.cosigner_stop_file).why,
     )
 
     def sign(request: CosignRequest) -> str:
         return cosign(engine, policy, node, key, request)
 
-    token = require_cosigner_token(settings)
-    return api.create_app(sign, key.address, token)
+    def why_stopped() -> str | None:
+        with transaction(engine) as session:
+            return stopped(session, policy.local_stop)
+
+    rate = RequestRate(settings.cosigner_requests_per_minute, time.monotonic)
+    return api.create_app(sign, why_stopped, key.address, token, rate)
 
 
 def serve(app: "FastAPI", host: str, port: int, stop: threading.Event) -> None:

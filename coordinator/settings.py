@@ -59,6 +59,12 @@ class Settings(BaseSettings):
     cosigner_trader_day_units: int = Field(default=2_000_000 * 10**6, ge=0)
     cosigner_trader_day_orders: int = Field(default=500, ge=0)
 
+    # The most requests that the co-signer takes in a minute: what one keeper can ask.
+    cosigner_requests_per_minute: int = Field(default=6000, ge=1)
+    # The co-signer's own database; None shares the coordinator's.
+    cosigner_database_url: str | None = None
+    # While this file is there, the co-signer of this machine signs nothing.
+    cosigner_stop_file: Path | None = None
     # Where the co-signing key lies: keystore:/path, or what else coordinator.adapters.keys has.
     cosigner_key: str = ""
 
@@ -78,6 +84,10 @@ class Settings(BaseSettings):
     @property
     def rpc_urls(self) -> list[str]:
         return [self.rpc_url, *self.more_rpc_urls]
+
+    @property
+    def cosigner_books_url(self) -> str:
+        return self.cosigner_database_url or self.database_url
 
     @property
     def cosigner_url(self) -> str:

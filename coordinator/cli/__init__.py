@@ -11,6 +11,7 @@ import typer
 from coordinator.cli import (
     ad,
     chain,
+    cosigner,
     demo,
     deploy,
     dispute,
@@ -29,6 +30,7 @@ from coordinator.cli.console import Boundary
 NOUNS = (
     ad.app,
     chain.app,
+    cosigner.app,
     demo.app,
     deploy.app,
     dispute.app,

@@ -146,13 +146,16 @@ def ask_cosigner(settings: "Settings") -> tuple[str, Fault | None]:
     """(its state in words, what is wrong with it)."""
     try:
         answer = httpx.get(
-            f"{settings.cosigner_url}/address", timeout=COSIGNER_TIMEOUT_SECONDS, trust_env=False
+            f"{settings.cosigner_url}/health", timeout=COSIGNER_TIMEOUT_SECONDS, trust_env=False
         )
-        address = str(answer.json()["address"])
+        health = answer.json()
+        address, stopped = str(health["address"]), health["stopped"]
     except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
         words = f"the co-signer does not answer: {type(error).__name__}"
         return "unreachable", Fault("cosigner", words)
     if address.lower() != settings.coordinator.lower():
         words = f"the co-signer's key is {address}, the settings say {settings.coordinator}"
         return "another key", Fault("cosigner", words)
+    if stopped is not None:
+        return "stopped", Fault("cosigner", f"co-signing is stopped: {stopped}")
     return "reachable", None

@@ -23,3 +23,15 @@ class Cosignature(SQLModel, table=True):
     signature: str | None = None
     refusal: str | None = Field(default=None, max_length=500)
     at: int = Field(sa_column=seconds(index=True))
+
+
+class CosignerSwitch(SQLModel, table=True):
+    """What operators did to the switch, oldest first: the newest row says whether it signs."""
+
+    __tablename__ = "cosigner_switches"
+
+    id: int | None = Field(default=None, primary_key=True)
+    stopped: bool
+    why: str = Field(max_length=500)
+    by: str = Field(max_length=200)
+    at: int = Field(sa_column=seconds())

@@ -4,7 +4,7 @@ from sqlmodel import SQLModel
 
 from coordinator.db.ads import Ad
 from coordinator.db.chain import Block, Cursor, Log
-from coordinator.db.cosigning import Cosignature
+from coordinator.db.cosigning import Cosignature, CosignerSwitch
 from coordinator.db.escrows import Escrow
 from coordinator.db.halts import ChainHalt
 from coordinator.db.intents import Attempt, Intent, SenderKey, Slot
@@ -20,6 +20,7 @@ TABLES = (
     Block,
     ChainHalt,
     Cosignature,
+    CosignerSwitch,
     Cursor,
     Escrow,
     Intent,

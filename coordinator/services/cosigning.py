@@ -6,7 +6,7 @@ import structlog
 from otc_sdk import messages
 from otc_sdk.errors import OtcError
 from otc_sdk.terms import EscrowDomain, Terms, vault_address
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, delete
 from sqlmodel import Session, col, func, or_, select
 
 from coordinator.db.cosigning import Cosignature
@@ -20,10 +20,14 @@ from coordinator.domain.cosigning import (
 )
 from coordinator.domain.errors import Forbidden, Invalid, Later, Refused
 from coordinator.services import halting
+from coordinator.services.cosigner_switch import LocalStop, lock, require_running
 from coordinator.services.ports import ChainReader, CosignRequest, Key
 
 log = structlog.get_logger()
-COSIGNER_LOCK = 0x07C5C4
+DAY_SECONDS = 86_400
+# Refusals are written down for people to read. A caller who makes more is in the log only.
+MAX_REFUSALS_PER_DAY = 10_000
+REFUSALS_KEPT_SECONDS = 90 * DAY_SECONDS
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,7 @@ class CosignPolicy:
     fee_recipient: str
     order_units: int
     limits: tuple[Limit, ...]
+    local_stop: LocalStop
 
 
 def cosign(
@@ -76,6 +81,7 @@ def decide(
     row: Cosignature,
 ) -> str:
     with transaction(engine) as session:
+        require_running(session, policy.local_stop)
         known = signed_before(session, row)
     if known is not None:
         return known
@@ -85,12 +91,12 @@ def decide(
         raise
     except Refused as refusal:
         with transaction(engine) as session:
-            row.refusal = refusal.message[:500]
-            session.add(row)
+            keep_refusal(session, row, refusal)
         raise
     with transaction(engine) as session:
         # One signature at a time, or two could pass a limit together.
-        session.connection().execute(text(f"select pg_advisory_xact_lock({COSIGNER_LOCK})"))
+        lock(session)
+        require_running(session, policy.local_stop)
         known = signed_before(session, row)
         return known if known is not None else sign(session, policy, key, row)
 
@@ -125,6 +131,24 @@ def signed_before(session: Session, row: Cosignature) -> str | None:
             col(Cosignature.signature).is_not(None),
         )
     ).first()
+
+
+def keep_refusal(session: Session, row: Cosignature, refusal: Refused) -> None:
+    """Write it down, the first time, unless there are too many today; drop what is old."""
+    refused = col(Cosignature.refusal).is_not(None)
+    old = col(Cosignature.at) < row.at - REFUSALS_KEPT_SECONDS
+    session.execute(delete(Cosignature).where(refused, old))
+    same = (
+        col(Cosignature.order_id) == row.order_id,
+        col(Cosignature.to_buyer_units) == row.to_buyer_units,
+        col(Cosignature.valid_until) == row.valid_until,
+    )
+    today = col(Cosignature.at) > row.at - DAY_SECONDS
+    repeats = session.exec(select(func.count()).where(refused, *same)).one()
+    others = session.exec(select(func.count()).where(refused, today)).one()
+    if not repeats and others < MAX_REFUSALS_PER_DAY:
+        row.refusal = refusal.message[:500]
+        session.add(row)
 
 
 def require_allowed(

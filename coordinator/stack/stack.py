@@ -54,6 +54,7 @@ SECRETS = {
     SENDER_KEYSTORE: ("sender",),
     "OTC_SENDER_KEYSTORES": ("sender",),
     "OTC_COSIGNER_KEY": ("cosigner",),
+    "OTC_COSIGNER_DATABASE_URL": ("cosigner",),
     "OTC_KEYSTORE_PASSWORD": ("sender", "cosigner"),
     "OTC_KEYSTORE_PASSWORD_FILE": ("sender", "cosigner"),
     "OTC_COSIGNER_TOKEN": ("cosigner", "keeper"),
@@ -275,6 +276,7 @@ class Stack:
             "OTC_COSIGNER_PORT": str(free_port()),
             "OTC_COSIGNER_TOKEN": secrets.token_urlsafe(32),
             "OTC_COSIGNER_KEY": f"keystore:{self.accounts.path('coordinator')}",
+            "OTC_COSIGNER_STOP_FILE": str(self.options.data_dir.resolve() / "cosigner.stop"),
             "OTC_PUBLIC_DOMAIN": f"127.0.0.1:{self.options.api_port}",
             "OTC_KEYSTORE_PASSWORD_FILE": str(self.accounts.password_file),
         }

@@ -5,11 +5,13 @@ PYTEST_DONT_REWRITE: test modules import this before pytest does.
 
 import socket
 from collections.abc import Iterator
+from time import monotonic
 
 import pytest
 from sqlalchemy import Engine
 
 from coordinator.api.cosigner import create_app
+from coordinator.api.request_rate import RequestRate
 from tests.chain import Anvil
 from tests.findings.world import LiveWorld
 from tests.serving import served
@@ -31,7 +33,9 @@ def live(engine: Engine, anvil: Anvil) -> Iterator[LiveWorld]:
 def cosigner() -> Iterator[int]:
     """The port of a co-signer that nobody asks to sign."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        app = create_app(lambda _: "", COORDINATOR.address, "token")
+        app = create_app(
+            lambda _: "", lambda: None, COORDINATOR.address, "token", RequestRate(1, monotonic)
+        )
         with served(app, listener):
             yield listener.getsockname()[1]
 

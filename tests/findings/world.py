@@ -59,7 +59,12 @@ class DirectCosigner:
         platform = self.world.platform
         day = Limit("day", 86_400, each_trader=False, units=self.cap_units, orders=1000)
         policy = CosignPolicy(
-            platform.domain, platform.token, platform.fee_recipient, TOTAL, (day,)
+            platform.domain,
+            platform.token,
+            platform.fee_recipient,
+            TOTAL,
+            (day,),
+            local_stop=lambda: None,
         )
         key = ProvenKey("keystore", KeystoreKey(COORDINATOR))
         try:

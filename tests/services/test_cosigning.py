@@ -2,95 +2,27 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from eth_account.messages import SignableMessage
 from otc_sdk import messages
-from otc_sdk.terms import Terms, vault_address
+from otc_sdk.terms import Terms
 from sqlalchemy import Engine
-from sqlmodel import Session, select
+from structlog.testing import capture_logs
 
-from coordinator.db.cosigning import Cosignature
-from coordinator.domain.cosigning import MAX_VALIDITY_SECONDS, WINDOWS, Limit
+from coordinator.domain.cosigning import MAX_VALIDITY_SECONDS, WINDOWS
 from coordinator.domain.errors import Invalid, Later, Refused
-from coordinator.services.cosigning import CosignPolicy, cosign
-from coordinator.services.ports import CosignRequest
+from coordinator.services import cosigning
+from coordinator.services.ports import CosignRequest, KeyDown
 from tests.chain import account_of
-from tests.fake_chain import FakeChain, transfer
+from tests.cosigning import HOUR, SPENDER, STRANGER, BrokenKey, Desk
 from tests.world import AMOUNT, ARBITRATOR, BUYER, COORDINATOR, PLATFORM, SELLER
-
-HOUR = 3600
-MANY = 10**6
-SPENDER = account_of("spender").address
-STRANGER = account_of("stranger").address
-
-
-class Key:
-    """The co-signing key of these tests."""
-
-    address = COORDINATOR.address
-
-    def sign(self, message: SignableMessage) -> bytes:
-        return messages.sign(COORDINATOR, message)
-
-
-@dataclass
-class Desk:
-    """A co-signer with a funded order before it."""
-
-    engine: Engine
-    chain: FakeChain
-    policy: CosignPolicy
-
-    def terms(self, salt: int = 1, **changes: Any) -> Terms:
-        made = Terms(
-            token=PLATFORM.token, amount_units=AMOUNT, fee_units=100,
-            fee_recipient=PLATFORM.fee_recipient, seller=SELLER.address, buyer=BUYER.address,
-            coordinator=COORDINATOR.address, arbitrator=ARBITRATOR.address,
-            pay_by=self.chain.now + HOUR, refund_window_seconds=HOUR, ruling_window_seconds=HOUR,
-            final_window_seconds=HOUR, default_buyer_bps=5000, salt=salt,
-        )  # fmt: skip
-        return replace(made, **changes)
-
-    def vault(self, terms: Terms) -> str:
-        return vault_address(PLATFORM.domain, terms.order_id(PLATFORM.domain))
-
-    def fund(self, terms: Terms, units: int = AMOUNT, final: bool = True) -> None:
-        self.chain.mine(transfer(terms.token, SELLER.address, self.vault(terms), units))
-        if final:
-            self.chain.finalize()
-
-    def request(
-        self, terms: Terms, units: int = AMOUNT, until: int | None = None, signer: Any = None
-    ) -> CosignRequest:
-        valid_until = self.chain.now + HOUR if until is None else until
-        giver = signer or (BUYER if units == 0 else SELLER)
-        order_id = terms.order_id(PLATFORM.domain)
-        message = messages.settlement(PLATFORM.domain, order_id, units, valid_until)
-        signature = "0x" + messages.sign(giver, message).hex()
-        return CosignRequest(terms.to_dict(), units, valid_until, signature)
-
-    def cosign(self, request: CosignRequest) -> str:
-        return cosign(self.engine, self.policy, self.chain, Key(), request)
-
-    def limit(self, name: str, units: int = MANY * AMOUNT, orders: int = MANY) -> None:
-        """Let this be the only limit."""
-        [(seconds, each)] = [(seconds, each) for n, seconds, each in WINDOWS if n == name]
-        self.policy = replace(self.policy, limits=(Limit(name, seconds, each, units, orders),))
-
-    def rows(self) -> list[Cosignature]:
-        with Session(self.engine) as session:
-            return list(session.exec(select(Cosignature)).all())
 
 
 @pytest.fixture
 def desk(engine: Engine) -> Desk:
-    policy = CosignPolicy(
-        PLATFORM.domain, PLATFORM.token, PLATFORM.fee_recipient, order_units=AMOUNT, limits=()
-    )
-    return Desk(engine, FakeChain(), policy)
+    return Desk.open(engine)
 
 
 @pytest.mark.parametrize("units", [AMOUNT, 0], ids=["release", "refund"])
@@ -321,3 +253,62 @@ def test_the_cap_holds_for_requests_at_once(desk: Desk) -> None:
     with ThreadPoolExecutor(8) as pool:
         assert sum(pool.map(signed, orders)) == 3
     assert len([row for row in desk.rows() if row.signature]) == 3
+
+
+def test_a_repeated_refusal_is_written_down_once(desk: Desk) -> None:
+    request = desk.request(desk.terms(), signer=BUYER)
+    for _ in range(3):
+        with pytest.raises(Refused):
+            desk.cosign(request)
+    assert len(desk.rows()) == 1
+
+
+def test_refusals_do_not_fill_the_book(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cosigning, "MAX_REFUSALS_PER_DAY", 2)
+    for salt in range(4):
+        with pytest.raises(Refused):
+            desk.cosign(desk.request(desk.terms(salt), signer=BUYER))
+    assert len(desk.rows()) == 2
+    desk.chain.mine(at=desk.chain.now + cosigning.DAY_SECONDS)
+    with pytest.raises(Refused):
+        desk.cosign(desk.request(desk.terms(5), signer=BUYER))
+    assert len(desk.rows()) == 3
+
+
+def test_old_refusals_are_dropped_and_signatures_are_not(desk: Desk) -> None:
+    signed = desk.terms(1)
+    desk.fund(signed)
+    desk.cosign(desk.request(signed))
+    for salt in (2, 3):
+        with pytest.raises(Refused):
+            desk.cosign(desk.request(desk.terms(salt), signer=BUYER))
+        desk.chain.mine(at=desk.chain.now + cosigning.REFUSALS_KEPT_SECONDS + 1)
+    assert len(desk.rows()) == 2
+    assert [row.signature is not None for row in desk.rows()] == [True, False]
+
+
+def test_a_refusal_and_a_delay_are_logged_with_the_order(desk: Desk) -> None:
+    terms = desk.terms()
+    order = "0x" + terms.order_id(PLATFORM.domain).hex()
+    with capture_logs() as logs:
+        for request in (desk.request(terms, signer=BUYER), desk.request(terms)):
+            with pytest.raises(Refused):
+                desk.cosign(request)
+    assert [(entry["event"], entry["order"], entry["code"]) for entry in logs] == [
+        ("cosign refused", order, "cosign_counterparty"),
+        ("cosign later", order, "cosign_unfunded"),
+    ]
+    assert all(entry["reason"] for entry in logs)
+
+
+def test_a_key_that_is_down_uses_up_no_limit(desk: Desk) -> None:
+    desk.limit("day", AMOUNT)
+    first, second = desk.terms(1), desk.terms(2)
+    desk.fund(first)
+    desk.fund(second)
+    working, desk.key = desk.key, BrokenKey()
+    with pytest.raises(KeyDown):
+        desk.cosign(desk.request(first))
+    assert desk.rows() == []
+    desk.key = working
+    assert desk.cosign(desk.request(second))

@@ -1,0 +1,112 @@
+"""The co-signer's switch."""
+
+import getpass
+import os
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from otc_sdk.errors import OtcError
+
+from coordinator.cli.console import show
+from coordinator.cli.running import DataDir, settings_of
+from coordinator.cli.session import Json
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+app = typer.Typer(
+    name="cosigner",
+    no_args_is_help=True,
+    help="Stop all co-signing at once, resume it, or show how it stands.",
+)
+
+Why = Annotated[str, typer.Option("--why", help="The reason; it is kept and shown.")]
+
+
+@app.command()
+def stop(why: Why, data_dir: DataDir = None, as_json: Json = False) -> None:
+    """Stop all co-signing. When this returns, no signature is under way any more.
+
+    Requests wait meanwhile; none is lost. It needs only the co-signer's database:
+    OTC_COSIGNER_DATABASE_URL, else DATABASE_URL. Should that be out of reach or not be trusted,
+    make the file that OTC_COSIGNER_STOP_FILE names on the co-signer's machine: it stops, too.
+
+    Example:
+
+        otc cosigner stop --why "releases nobody asked for"
+    """
+    turn(True, why, data_dir, as_json)
+
+
+@app.command()
+def resume(why: Why, data_dir: DataDir = None, as_json: Json = False) -> None:
+    """Let it sign again, unless the file of OTC_COSIGNER_STOP_FILE is still there.
+
+    Example:
+
+        otc cosigner resume --why "was a false alarm"
+    """
+    turn(False, why, data_dir, as_json)
+
+
+@app.command()
+def status(data_dir: DataDir = None, as_json: Json = False) -> None:
+    """Show whether the co-signer signs, who turned the switch last, and why.
+
+    It is the switch in the database; the co-signer's own `GET /health` knows its file, too.
+    """
+    from coordinator.db.session import transaction
+    from coordinator.services.cosigner_switch import newest
+
+    with books(data_dir) as engine, transaction(engine) as session:
+        last = newest(session)
+    rows: dict[str, object] = {"stopped": last is not None and last.stopped}
+    if last is not None:
+        rows |= {"why": last.why, "by": last.by, "at": last.at}
+    show("Co-signer", rows, as_json)
+
+
+def turn(stop: bool, why: str, data_dir: Path | None, as_json: bool) -> None:
+    from coordinator.services import cosigner_switch
+
+    by = f"{getpass.getuser()}@{socket.gethostname()}"
+    with books(data_dir) as engine:
+        cosigner_switch.turn(engine, stop, why, by, int(time.time()))
+    show("Stopped" if stop else "Resumed", {"stopped": stop, "why": why, "by": by}, as_json)
+
+
+@contextmanager
+def books(data_dir: Path | None) -> Iterator["Engine"]:
+    """The co-signer's database. Raises OtcError for what goes wrong with it."""
+    from sqlalchemy.exc import ArgumentError, DBAPIError
+
+    from coordinator.db.session import DatabaseDown, make_engine, require_up
+    from coordinator.domain.errors import Refused
+
+    try:
+        engine = make_engine(url_of_books(data_dir))
+    except ArgumentError as error:
+        raise OtcError("the co-signer's database has no URL of PostgreSQL") from error
+    try:
+        require_up(engine)
+        yield engine
+    except (DatabaseDown, Refused) as error:
+        raise OtcError(str(error)) from error
+    except DBAPIError as error:
+        raise OtcError(f"the co-signer's database: {error.orig}") from error
+    finally:
+        engine.dispose()
+
+
+def url_of_books(data_dir: Path | None) -> str:
+    """Of the environment, whatever other settings it lacks: a stop must not wait for them."""
+    if data_dir is None:
+        for name in ("OTC_COSIGNER_DATABASE_URL", "DATABASE_URL"):
+            if os.environ.get(name):
+                return os.environ[name]
+    return settings_of(data_dir).cosigner_books_url
