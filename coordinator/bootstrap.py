@@ -3,21 +3,24 @@
 What only one process needs and is slow to import, is imported where it is built.
 """
 
+import os
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import structlog
 from eth_account.signers.local import LocalAccount
 from eth_utils.address import to_checksum_address
 from otc_sdk.artifacts import load
 from otc_sdk.errors import ChainError, OtcError
-from otc_sdk.keystore import load_account
+from otc_sdk.keystore import PASSWORD, PRIVATE_KEY, load_account
 from otc_sdk.terms import EscrowDomain
 from sqlalchemy import Engine
 
+from coordinator.adapters import logs
 from coordinator.adapters.chain.node import Node
 from coordinator.adapters.chain.nodes import Agreed, Pool, Ranked
 from coordinator.adapters.chain.sender import Account
@@ -213,6 +216,7 @@ def serve(app: "FastAPI", host: str, port: int, stop: threading.Event) -> None:
             port=port,
             log_level="warning",
             access_log=False,
+            log_config=None,
             timeout_graceful_shutdown=GRACE_SECONDS,
         )
     )
@@ -318,12 +322,28 @@ PROCESSES = {
 }
 
 
+def secrets_of(settings: Settings) -> set[str]:
+    """What the settings hold that must not be in a log."""
+    urls = [urlsplit(url) for url in (settings.database_url, *settings.rpc_urls)]
+    known = {settings.cosigner_token.get_secret_value(), *(url.password or "" for url in urls)}
+    known |= {os.environ.get(name, "") for name in (PRIVATE_KEY, PASSWORD)}
+    return known - {""}
+
+
 def run_process(name: str, settings: Settings, stop: threading.Event) -> None:
     """Run one process until `stop`; while database or node are down at its start, it waits."""
+    fields = {"worker": name, "chain_id": settings.chain_id}
+    logs.configure(settings.log_format, fields, secrets_of(settings))
+    log.info("started")
     while not stop.is_set():
         try:
             PROCESSES[name](settings, stop)
             return
         except (DatabaseDown, NodeDown, KeyDown) as error:
-            log.warning("waiting", worker=name, error=str(error))
+            log.warning("waiting", error=str(error))
             stop.wait(START_RETRY_SECONDS)
+        except OtcError:
+            raise
+        except Exception as fault:
+            log.exception("ended by a fault")
+            raise SystemExit(1) from fault

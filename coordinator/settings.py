@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import (
@@ -79,6 +79,7 @@ class Settings(BaseSettings):
 
     # /ready fails once the newest block read is older than this.
     max_lag_seconds: int = Field(default=120, ge=1, le=86_400)
+    log_format: Literal["json", "console"] = "json"
     poll_seconds: float = Field(default=0.5, gt=0, le=60)
 
     @property

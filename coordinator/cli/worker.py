@@ -6,8 +6,6 @@ from typing import Annotated
 
 import typer
 
-from coordinator.cli.console import note
-
 app = typer.Typer()
 NAMES = ("cosigner", "watcher", "sender", "keeper", "api")
 
@@ -33,5 +31,4 @@ def worker(
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    note(f"{name} started")
     run_process(name, Settings(), stop)

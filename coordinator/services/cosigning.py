@@ -64,7 +64,7 @@ def cosign(
     except Refused as refusal:
         log.warning(
             "cosign later" if isinstance(refusal, Later) else "cosign refused",
-            order=row.order_id,
+            order_id=row.order_id,
             code=refusal.code,
             reason=refusal.message,
         )

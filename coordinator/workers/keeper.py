@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import structlog
+from otc_sdk.terms import Terms
 from sqlalchemy import Engine
 
 from coordinator.db.session import transaction
@@ -44,7 +45,11 @@ class Keeper:
             try:
                 self.cosign(settlement_id, request)
             except NodeDown as error:  # one settlement's signer must not hold up the others
-                log.warning("cosign waits", settlement=settlement_id, error=str(error))
+                order_id = self.order_id(request)
+                log.warning("cosign waits", order_id=order_id, error=str(error))
+
+    def order_id(self, request: CosignRequest) -> str:
+        return "0x" + Terms.from_dict(request.terms).order_id(self.platform.domain).hex()
 
     def is_halted(self) -> bool:
         with transaction(self.engine) as session:
@@ -54,7 +59,7 @@ class Keeper:
         try:
             signature = self.cosigner.cosign(request)
         except CosignRefused as refusal:
-            log.warning("cosign refused", settlement=settlement_id, reason=str(refusal))
+            log.warning("cosign refused", order_id=self.order_id(request), reason=str(refusal))
             with transaction(self.engine) as session:
                 settlements.cosign_refused(session, settlement_id, str(refusal), self.now())
             return

@@ -92,7 +92,7 @@ def kill_at_random(run: Run, data_dir: Path, chance: random.Random) -> list[str]
         worker = find(run.process.pid, name)
         if worker is None or killed.count(name) >= MAX_DEATHS:
             continue
-        started = (data_dir / "logs" / f"{name}.log").read_text().count(f"{name} started")
+        started = (data_dir / "logs" / f"{name}.log").read_text().count('"event": "started"')
         if started > killed.count(name):
             ends.setdefault(worker.pid, time.monotonic() + chance.uniform(*LIVES_SECONDS))
         if time.monotonic() > ends.get(worker.pid, deadline):

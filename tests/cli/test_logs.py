@@ -1,0 +1,62 @@
+"""What a worker writes: one JSON object a line, with its name and chain, and no secret."""
+
+import json
+import os
+import signal
+import subprocess
+from typing import Any
+
+import pytest
+from otc_sdk.keystore import PASSWORD, PRIVATE_KEY
+
+from coordinator.stack.ports import free_port
+from tests.cli.command import OTC
+from tests.cli.operator import SECRET, Settings
+
+PRIVATE = "0x" + "4f" * 32
+
+
+def first_lines(count: int, **environ: str) -> list[str]:
+    """The first lines of a sender, which is ended then."""
+    with subprocess.Popen(  # noqa: S603
+        [OTC, "worker", "sender"], stderr=subprocess.PIPE, text=True, env={**os.environ, **environ}
+    ) as process:
+        assert process.stderr is not None
+        try:
+            return [process.stderr.readline() for _ in range(count)]
+        finally:
+            process.send_signal(signal.SIGTERM)
+
+
+@pytest.fixture
+def secretive(settings: Settings) -> Settings:
+    """Nothing answers, and every setting that can holds a secret."""
+    return {
+        **settings,
+        "DATABASE_URL": f"postgresql://otc:{SECRET}@127.0.0.1:{free_port()}/otc",
+        "OTC_RPC_URL": f"http://user:{SECRET}@127.0.0.1:{free_port()}/{SECRET}?key={SECRET}",
+        "OTC_COSIGNER_TOKEN": SECRET,
+        PASSWORD: SECRET,
+        PRIVATE_KEY: PRIVATE,
+    }
+
+
+def test_each_line_is_an_object_that_says_who_speaks(secretive: Settings) -> None:
+    lines = first_lines(2, **secretive)
+    entries: list[dict[str, Any]] = [json.loads(line) for line in lines]
+    assert [entry["event"] for entry in entries] == ["started", "waiting"]
+    for entry in entries:
+        assert (entry["worker"], entry["chain_id"]) == ("sender", 31337)
+        assert entry["timestamp"].endswith("Z")
+    assert entries[1]["level"] == "warning"
+    assert "127.0.0.1" in entries[1]["error"] or "node failed" in entries[1]["error"]
+    for secret in (SECRET, PRIVATE):
+        assert secret not in "".join(lines)
+
+
+def test_for_people(secretive: Settings) -> None:
+    started, waiting = first_lines(2, **secretive, OTC_LOG_FORMAT="console")
+    assert "started" in started
+    assert "waiting" in waiting
+    assert "worker=sender" in waiting
+    assert SECRET not in started + waiting
