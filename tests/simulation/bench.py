@@ -170,6 +170,9 @@ class AnvilBench(Acting):
         return str(self.w3.provider.endpoint_uri)
 
 
+Bench = FakeBench | AnvilBench
+
+
 @contextmanager
 def anvil_bench() -> Iterator[AnvilBench]:
     """An anvil of its own: others mine when they like."""

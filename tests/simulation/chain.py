@@ -20,6 +20,8 @@ BLOOM_BYTES = 256
 # A replacement must raise both fees by this much, as nodes ask (geth: price bump).
 REPLACEMENT_PERCENT = 110
 MAX_POOL = 1_000
+# What a transaction has burnt when it reverts.
+FAILED_GAS = 60_000
 
 
 class Refused(Exception):
@@ -228,7 +230,7 @@ class Chain:
             if succeeded:
                 state, events, gas = call.state, tuple(call.events), call.gas
         except Revert:
-            succeeded, gas = False, min(transaction.gas, 60_000)
+            succeeded, gas = False, min(transaction.gas, FAILED_GAS)
         state = state if state is not before else before.copy()
         price = min(transaction.max_fee, self.base_fee + transaction.tip)
         held = state.coins.get(transaction.sender, 0)

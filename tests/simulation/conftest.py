@@ -1,4 +1,4 @@
-"""A hall for the seeds that pytest runs."""
+"""A hall for the seeds that pytest runs, and the benches of the conformance tests."""
 
 from collections.abc import Iterator
 
@@ -6,6 +6,7 @@ import pytest
 import structlog
 
 from tests.database import DatabaseServer
+from tests.simulation.bench import AnvilBench, Bench, FakeBench, anvil_bench
 from tests.simulation.hall import Hall
 from tests.simulation.runner import quiet
 
@@ -27,3 +28,17 @@ def _quiet() -> Iterator[None]:
     quiet()
     yield
     structlog.reset_defaults()
+
+
+@pytest.fixture(scope="package")
+def real() -> Iterator[AnvilBench]:
+    with anvil_bench() as bench:
+        yield bench
+
+
+@pytest.fixture(params=["fake", "anvil"])
+def bench(request: pytest.FixtureRequest) -> Bench:
+    if request.param == "fake":
+        return FakeBench()
+    made: AnvilBench = request.getfixturevalue("real")
+    return made

@@ -11,7 +11,8 @@ from coordinator.db.tables import metadata
 from tests.simulation.interruptions import Boundaries, Connections
 
 # The coordinator's processes. The rival is a second watcher, started by mistake.
-PROCESSES = ("watcher", "sender", "keeper", "rival", "api")
+SENDERS = ("sender", "sender 2")
+PROCESSES = ("watcher", *SENDERS, "keeper", "rival", "api")
 
 
 class Hall:

@@ -3,6 +3,7 @@
 The chain is the judge: its state is compared with the books, past the coordinator's own code.
 """
 
+from collections import Counter
 from typing import Any
 
 from otc_sdk import messages
@@ -13,9 +14,12 @@ from otc_sdk.terms import Terms, digest
 
 from coordinator.db.session import transaction
 from coordinator.services import order_log
-from tests.simulation.actors import COORDINATOR, GAS_KEYS, Consent
+from tests.simulation.abi import TOPIC_OF
+from tests.simulation.actors import COORDINATOR, Consent
 from tests.simulation.chain import Block
 from tests.simulation.world import DOMAIN, RICH_UNITS, TOKEN, WRONG_TOKEN, Simulation
+
+SELLER_ALONE = (1).to_bytes(32, "big")
 
 
 class Violated(Exception):
@@ -38,6 +42,7 @@ class Judge:
         self.world = world
         self.told_to_pay = 0
         self.cosigned = 0
+        self.broadcast: set[str] = set()
         world.truth.on_block = conserved
 
     def rows(self, query: str, *values: Any) -> list[Any]:
@@ -152,7 +157,12 @@ class Judge:
                         (order.id, books, truth))  # fmt: skip
 
     def nonces(self) -> None:
-        """A nonce of ours carries one call, however often it is signed."""
+        """What was broadcast is in the books; a nonce carries one call, however often signed."""
+        new = set(self.world.truth.submitted) - self.broadcast
+        if new:
+            books = {row.tx_hash for row in self.rows("select tx_hash from intent_attempts")}
+            require(new <= books, "what was broadcast is in the books", new - books)
+            self.broadcast |= new
         calls: dict[tuple[str, int], bytes] = {}
         for sent in self.world.truth.submitted.values():
             key = sent.sender, sent.nonce
@@ -169,6 +179,7 @@ class Judge:
         require(cursor.final_number == world.truth.final_number, "the final mark arrives", cursor)
         self.order_logs()
         self.intents()
+        self.defended()
         for row in world.order_rows():
             self.order_end(row)
 
@@ -184,15 +195,24 @@ class Judge:
             over = row.status in ("final", "obsolete")
             waits = row.status == "pending" and row.reason
             require(bool(over or waits), "no intent is stuck", row)
-        mined: dict[bytes, int] = {}
+        once = [TOPIC_OF[name] for name in ("Settled", "Disputed", "RefundRequested")]
+        effects = Counter(
+            event.topics
+            for block in self.world.truth.blocks
+            for _, _, event in block.events
+            if event.topics[0] in once
+        )
+        for what, times in effects.items():
+            require(times == 1, "a call takes effect once", (what, times))
+
+    def defended(self) -> None:
+        """No seller takes back alone what a buyer has said to have paid."""
+        paid = {row.id for row in self.world.order_rows() if row.paid_at is not None}
         for block in self.world.truth.blocks:
-            for receipt in block.receipts:
-                if receipt.succeeded and receipt.transaction.sender == GAS_KEYS[0].address:
-                    data = receipt.transaction.data
-                    mined[data] = mined.get(data, 0) + 1
-        settles = {d: n for d, n in mined.items() if d[:4] != b"\xa9\x05\x9c\xbb"}
-        require(max(settles.values(), default=0) <= 1, "a call takes effect once",
-                max(settles.values(), default=0))  # fmt: skip
+            for _, _, event in block.events:
+                alone = event.topics[0] == TOPIC_OF["Settled"] and event.data[:32] == SELLER_ALONE
+                require(not (alone and event.topics[1] in paid), "a buyer who paid is defended",
+                        event.topics[-1])  # fmt: skip
 
     def order_end(self, row: Any) -> None:
         """The order has ended, or somebody who can end it is named by its status."""

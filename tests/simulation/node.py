@@ -7,6 +7,7 @@ from eth_utils.address import to_checksum_address
 
 from tests.simulation.abi import Revert, State
 from tests.simulation.chain import (
+    FAILED_GAS,
     Block,
     Chain,
     Receipt,
@@ -146,6 +147,40 @@ class FakeNode:
         except Revert as refusal:
             raise RpcError(REVERTED, "execution reverted", "0x" + refusal.data.hex()) from refusal
 
+    def simulate(self, request: Json, tag: Any = "latest") -> list[Json]:
+        """eth_simulateV1 (execution-apis) of the calls of one block, one after the other."""
+        block = self.block_at(tag) or self.blocks[-1]
+        state, answers = block.state, []
+        for call in request["blockStateCalls"][0]["calls"]:
+            done, state = self.simulated(block, state, call)
+            answers.append(done)
+        return [{"number": hex(block.number + 1), "calls": answers}]
+
+    def simulated(self, block: Block, state: State, call: Json) -> tuple[Json, State]:
+        sender, to = to_checksum_address(call["from"]), to_checksum_address(call["to"])
+        try:
+            done = self.chain.contracts.run(
+                state, sender, to, bytes.fromhex(call["data"][2:]), block.time
+            )
+        except Revert as refusal:
+            failed = {"code": REVERTED, "message": "execution reverted"}
+            return {
+                "status": "0x0", "gasUsed": hex(FAILED_GAS), "logs": [], "error": failed,
+                "returnData": "0x" + refusal.data.hex(),
+            }, state  # fmt: skip
+        logs = [
+            {
+                "address": event.address,
+                "topics": list(event.topics),
+                "data": "0x" + event.data.hex(),
+            }
+            for event in done.events
+        ]
+        return {
+            "status": "0x1", "gasUsed": hex(done.gas), "logs": logs,
+            "returnData": "0x" + done.answer.hex(),
+        }, done.state  # fmt: skip
+
     def get_transaction_count(self, address: str, tag: Any = "latest") -> str:
         sender = to_checksum_address(address)
         if tag == "pending" and self.stale is None:
@@ -223,6 +258,7 @@ METHODS: dict[str, Callable[..., Any]] = {
     "eth_getCode": FakeNode.get_code,
     "eth_call": FakeNode.call,
     "eth_estimateGas": FakeNode.estimate_gas,
+    "eth_simulateV1": FakeNode.simulate,
     "eth_getTransactionCount": FakeNode.get_transaction_count,
     "eth_getBalance": FakeNode.get_balance,
     "eth_sendRawTransaction": FakeNode.send_raw_transaction,

@@ -1,12 +1,14 @@
 """What people do to an order, by the status it is in: mostly what it needs, sometimes harm."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from otc_sdk import calls, messages
 from otc_sdk.roles import Role
 from otc_sdk.terms import Terms
 
+from coordinator.services.ports import CosignRefused, CosignRequest
 from tests.simulation.actors import BUYERS, BY_ADDRESS, GAS_KEYS, SELLERS, STRANGER
 from tests.simulation.world import DOMAIN, TOKEN, WRONG_TOKEN, Simulation
 from tests.world import AMOUNT
@@ -150,6 +152,22 @@ def freeze(world: Simulation, row: Any) -> None:
     world.call(f"{verb} {row.id[:8]}", STRANGER.address, TOKEN, data)
 
 
+def ask_cosigner(world: Simulation, row: Any) -> None:
+    """Whoever stole the keeper's token asks, with the wrong trader's signature."""
+    terms, valid = Terms.from_dict(row.terms), until(world)
+    units = world.chance.choice((0, terms.amount_units, terms.amount_units // 2))
+    thief = BY_ADDRESS[row.seller if units == 0 else row.buyer]
+    message = messages.settlement(DOMAIN, terms.order_id(DOMAIN), units, valid)
+    signature = "0x" + messages.sign(thief, message).hex()
+    request = CosignRequest(row.terms, units, valid, signature)
+
+    def steal() -> None:
+        with suppress(CosignRefused):
+            world.cosigner("api").cosign(request)
+
+    world.ask(f"a thief asks for {units} of {row.id[:8]}", steal)
+
+
 def use_gas_key(world: Simulation, row: Any) -> None:
     """The operator sends something else with the gas-paying key."""
     data = calls.transfer(STRANGER.address, 0)
@@ -185,7 +203,7 @@ HABITS: dict[str, tuple[tuple[float, Act], ...]] = {
     "cancelled": ((1, fund), (1, sweep), (0.5, release), (0.5, refund)),
     "expired": ((2, fund), (1, release), (2, refund), (1, settle_directly), (1, request_refund)),
 }  # fmt: skip
-ANY: tuple[tuple[float, Act], ...] = ((0.2, use_gas_key),)
+ANY: tuple[tuple[float, Act], ...] = ((0.2, use_gas_key), (0.2, ask_cosigner))
 
 
 def act(world: Simulation) -> None:

@@ -62,13 +62,12 @@ def main() -> int:
     counts: Counter[str] = Counter()
     for part in results:
         counts += part.counts
-    failures = [failure for part in results for failure in part.failures]
-    for failure in sorted(failures):
-        print(failure[1])
+    failed = sorted(seed for part in results for seed in part.failed)
     took = time.monotonic() - begun
     print(json.dumps(dict(sorted(counts.items())), indent=1))
-    print(f"{options.seeds} seeds, {len(failures)} failed, {took:.0f} s")
-    return 1 if failures else 0
+    done = sum(part.done for part in results)
+    print(f"{done} seeds from {options.first}, failed: {failed or 'none'}, {took:.0f} s")
+    return 1 if failed else 0
 
 
 def parse() -> argparse.Namespace:
@@ -84,7 +83,8 @@ class Part:
     """What one process found."""
 
     counts: Counter[str] = field(default_factory=Counter)
-    failures: list[tuple[int, str]] = field(default_factory=list)
+    done: int = 0
+    failed: list[int] = field(default_factory=list)
 
 
 def work(first: int, end: int, stride: int) -> Part:
@@ -96,11 +96,13 @@ def work(first: int, end: int, stride: int) -> Part:
             try:
                 part.counts += run(made, seed).counts
             except Failed as failed:
-                part.failures.append((seed, report(failed)))
+                part.failed.append(seed)
+                print(report(failed), flush=True)
+            part.done += 1
             gc.collect()
             if sys.stderr.isatty():
-                print(f"\rseed {seed}, {len(part.failures)} failed ", end="", file=sys.stderr)
-            if len(part.failures) == MAX_FAILURES:
+                print(f"\rseed {seed} ", end="", file=sys.stderr, flush=True)
+            if len(part.failed) == MAX_FAILURES:
                 break
     return part
 

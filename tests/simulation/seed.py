@@ -6,15 +6,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tests.simulation import people
-from tests.simulation.hall import Hall
+from tests.simulation.faults import LIES
+from tests.simulation.hall import SENDERS, Hall
 from tests.simulation.invariants import Judge, Violated
 from tests.simulation.world import Simulation, Weather
 
 STEPS = 50
-WORKERS = ("watcher", "sender", "keeper")
+WORKERS = ("watcher", "watcher", "keeper", *SENDERS)
 # Chances of what happens next; people and workers make the rest.
 MAX_HEALING_ROUNDS = 40
 QUIET_ROUNDS = 2
+# A liar lies often, whatever else the weather is.
+LYING_RATE = 0.2
 LATER_SECONDS = (60, 600, 1200, 4000, 8000, 16_000)
 
 
@@ -106,8 +109,10 @@ def reorg(world: Simulation) -> None:
 
 def change_weather(world: Simulation) -> None:
     """The lines get better or worse."""
-    for line in world.lines:
+    for number, line in enumerate(world.lines):
         line.kinds, line.rate = world.weather.kinds, world.weather.fault_rate
+        if number == world.weather.liar:
+            line.kinds, line.rate = (*line.kinds, *LIES), max(line.rate, LYING_RATE)
         if world.chance.random() < 0.4:
             line.heal()
 
@@ -124,7 +129,7 @@ def round_of_work(world: Simulation) -> None:
         line.rate = 0.0
         if line.catch_up is not None:
             line.catch_up()
-    for name in ("watcher", "keeper", "sender"):
+    for name in ("watcher", "keeper", *SENDERS):
         world.step(name)
     for _ in range(world.weather.finality + 1):
         world.truth.mine()

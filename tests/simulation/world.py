@@ -39,7 +39,7 @@ from tests.simulation.actors import (
 from tests.simulation.chain import Chain
 from tests.simulation.contracts import Contracts
 from tests.simulation.faults import CONTENT, LINE, NODE, Fault, Line
-from tests.simulation.hall import PROCESSES, Hall
+from tests.simulation.hall import PROCESSES, SENDERS, Hall
 from tests.simulation.interruptions import Interruption, Killed
 from tests.simulation.node import FakeNode
 from tests.simulation.provider import Inline, InProcess, web3_over
@@ -69,11 +69,15 @@ class Weather:
     fault_rate: float
     interruption_rate: float
     max_skew_seconds: int
+    # The node that lies, where others contradict it. The sender asks node 0 alone.
+    liar: int | None
 
     @classmethod
     def of(cls, chance: Random) -> "Weather":
+        nodes = chance.choice((1, 2, 2, 3))
         return cls(
-            nodes=chance.choice((1, 2, 2, 3)),
+            nodes=nodes,
+            liar=chance.randrange(1, nodes) if nodes > 1 and chance.random() < 0.6 else None,
             kinds=tuple(k for k in (*LINE, *NODE) if chance.random() < 0.5),
             finality=chance.randint(2, 5),
             fault_rate=chance.choice((0.0, 0.05, 0.2)),
@@ -149,6 +153,7 @@ class Simulation(World):
     def pool(self) -> Pool:
         """Every node, each over its own line, asked in one thread."""
         nodes = [(f"node {n}", self.node(line)) for n, line in enumerate(self.lines)]
+        self.chance.shuffle(nodes)
         return Pool(nodes, lambda: float(self.truth.now), Inline())
 
     def node(self, line: Line) -> Node:
@@ -156,19 +161,30 @@ class Simulation(World):
         node.provider = InProcess(line, self.boundaries.passed)
         return node
 
+    def account(self, index: int) -> Account:
+        """A gas-paying key; as in production, it sends through the first node alone."""
+        account = Account("http://node", DOMAIN.chain_id, GAS_KEYS[index], MAX_FEE_WEI)
+        account.w3 = web3_over(self.lines[0], self.boundaries.passed)
+        return account
+
     def build(self, name: str) -> Any:
         engine, pool = self.hall.engines[name], self.pool()
         if name in ("watcher", "rival"):
             return Watcher(engine, PLATFORM, Ranked(pool), Agreed(pool), 0, lambda: self.now)
-        if name == "sender":
-            account = Account("http://node-0", DOMAIN.chain_id, GAS_KEYS[0], MAX_FEE_WEI)
-            account.w3 = web3_over(self.lines[0], self.boundaries.passed)
+        if name in SENDERS:
+            account = self.account(SENDERS.index(name))
             return Sender(
                 engine, DOMAIN.chain_id, account, lambda: Agreed(pool).final_head().number,
                 lambda: self.now, DOMAIN.escrow,
             )  # fmt: skip
-        signs_for: Any = SimpleNamespace(engine=engine, platform=PLATFORM, chain=Agreed(pool))
-        return Keeper(engine, PLATFORM, DirectCosigner(signs_for, CAP_UNITS), lambda: self.now)
+        return Keeper(engine, PLATFORM, self.cosigner(name), lambda: self.now)
+
+    def cosigner(self, name: str) -> DirectCosigner:
+        """The co-signer's own logic and reading, in the process that asks it."""
+        world: Any = SimpleNamespace(
+            engine=self.hall.engines[name], platform=PLATFORM, chain=Agreed(self.pool())
+        )
+        return DirectCosigner(world, CAP_UNITS)
 
     def step(self, name: str) -> None:
         """One step of a process, which may die in it."""

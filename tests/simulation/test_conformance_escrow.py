@@ -1,6 +1,5 @@
-"""The fake chain answers as anvil with the real contracts, in all that the adapters rely on."""
+"""The fake chain's token and escrow do as the real contracts on anvil do."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,37 +9,12 @@ from otc_sdk import calls, messages
 from otc_sdk.calls import explain_revert
 from otc_sdk.roles import Role
 from otc_sdk.terms import Terms
-from web3.exceptions import ContractLogicError, Web3RPCError
+from web3.exceptions import ContractLogicError
 
-from coordinator.domain.chain_logs import TOPICS, TRANSFER
-from coordinator.services.ports import NodeDown, Reverted
-from tests.chain import account_of
-from tests.simulation.bench import (
-    AMOUNT,
-    FEES,
-    AnvilBench,
-    FakeBench,
-    anvil_bench,
-    issuer_call,
-)
-from tests.simulation.chain import bloom_bits
+from coordinator.services.ports import Call, Reverted
+from tests.simulation.bench import AMOUNT, GAS, Bench, issuer_call
 
-Bench = FakeBench | AnvilBench
 S, B, C, A = Role
-
-
-@pytest.fixture(scope="module")
-def real() -> Iterator[AnvilBench]:
-    with anvil_bench() as bench:
-        yield bench
-
-
-@pytest.fixture(params=["fake", "anvil"])
-def bench(request: pytest.FixtureRequest) -> Bench:
-    if request.param == "fake":
-        return FakeBench()
-    made: AnvilBench = request.getfixturevalue("real")
-    return made
 
 
 def signed(bench: Bench, terms: Terms, units: int, until: int, *roles: Role) -> dict[Role, bytes]:
@@ -56,7 +30,7 @@ def refusal(bench: Bench, data: bytes, by: Role | None = None) -> str:
     """The error that a stranger, or a party, sees before it sends."""
     account = bench.owner if by is None else bench.party(by)
     with pytest.raises(Reverted) as refused:
-        bench.sender(account).simulate(bench.domain.escrow, "0x" + data.hex())
+        bench.sender(account).simulate(Call(bench.domain.escrow, "0x" + data.hex()))
     return str(refused.value).partition("(")[0]
 
 
@@ -69,179 +43,6 @@ def events(receipt: Any) -> list[tuple[str, list[str], str]]:
 
 def balances(bench: Bench, *owners: str) -> list[int]:
     return [bench.node().token_balance(bench.token, owner) for owner in owners]
-
-
-# Blocks
-
-
-def test_blocks_follow_their_parents(bench: Bench) -> None:
-    node, before = bench.node(), bench.node().head()
-    bench.mine()
-    head = node.head()
-    assert (head.number, head.parent_hash) == (before.number + 1, before.hash)
-    assert head.time > before.time
-    assert node.header(head.number) == head
-    assert node.header(head.number + 1) is None
-
-
-def test_the_finalized_tag_lags(bench: Bench) -> None:
-    bench.mine()
-    assert bench.node().final_head().number == bench.node().head().number - 2
-
-
-def test_a_block_is_found_by_its_hash(bench: Bench) -> None:
-    block: Any = bench.w3.eth.get_block("latest")
-    assert bench.w3.eth.get_block(block["hash"])["number"] == block["number"]
-
-
-def test_a_bloom_has_what_the_block_has(bench: Bench) -> None:
-    terms = bench.funded()
-    bloom = int.from_bytes(bench.w3.eth.get_block("latest")["logsBloom"], "big")
-    vault = "0x" + bench.vault(terms)[2:].lower().rjust(64, "0")
-    for value in (bench.token, TRANSFER, vault):
-        assert bloom & bloom_bits(value) == bloom_bits(value)
-    bench.mine()
-    assert not any(bench.w3.eth.get_block("latest")["logsBloom"])
-
-
-# Logs
-
-
-def test_logs_of_a_block(bench: Bench) -> None:
-    terms = bench.funded()
-    head = bench.node().head()
-    (log,) = bench.node().logs_of_block(head.hash, TOPICS)
-    assert (log.block_hash, log.block_number, log.log_index) == (head.hash, head.number, 0)
-    assert log.address == to_checksum_address(bench.token)
-    assert log.topics[0] == TRANSFER
-    assert int(log.data, 16) == AMOUNT
-    assert log.topics[2][-40:] == bench.vault(terms)[2:].lower()
-    assert bench.node().logs_of_block(head.hash, TOPICS[1:]) == []
-
-
-def test_logs_of_an_unknown_block(bench: Bench) -> None:
-    with pytest.raises(NodeDown):
-        bench.node().logs_of_block("0x" + "12" * 32, TOPICS)
-
-
-def test_logs_in_a_range_by_topic_and_address(bench: Bench) -> None:
-    first = bench.node().head().number + 1
-    terms = bench.funded()
-    bench.send(bench.party(B), bench.domain.escrow, calls.dispute(terms, B))
-    last = bench.node().head().number
-    vault = "0x" + bench.vault(terms)[2:].lower().rjust(64, "0")
-
-    def found(topics: list[Any], address: str | None, start: int = first, end: int = last) -> int:
-        return len(bench.node().logs_in_range(start, end, topics, address))
-
-    assert found([], None) == 2
-    assert found([], bench.domain.escrow) == 1
-    assert found([TRANSFER, None, [vault]], None) == 1
-    assert found([TRANSFER, [vault]], None) == 0
-    assert found([TOPICS], bench.token) == 1
-    assert found([], None, first, first) == 1
-    assert found([], None, last, last) == 1
-
-
-# Transactions
-
-
-def test_the_next_nonce_counts_what_is_mined(bench: Bench) -> None:
-    account = bench.party(S)
-    sender, before = bench.sender(account), bench.sender(account).transaction_count()
-    bench.submit(account, bench.token, calls.transfer(account.address, 0))
-    assert sender.transaction_count() == before
-    assert bench.w3.eth.get_transaction_count(account.address, "pending") == before + 1
-    bench.mine()
-    assert sender.transaction_count() == before + 1
-    head = bench.node().head().number
-    assert sender.transaction_count(head - 1) == before
-
-
-@pytest.mark.parametrize(
-    ("after", "words"),
-    [("the same again", "already"), ("a nonce that is used", "nonce too low")],
-)
-def test_refusals_that_leave_the_outcome_to_receipts(bench: Bench, after: str, words: str) -> None:
-    account = bench.party(S)
-    nonce = bench.w3.eth.get_transaction_count(account.address)
-    data = calls.transfer(account.address, 0)
-    bench.submit(account, bench.token, data, nonce)
-    if after == "a nonce that is used":
-        bench.mine()
-        data = calls.transfer(bench.party(B).address, 0)
-    with pytest.raises(Web3RPCError, match=words):
-        bench.submit(account, bench.token, data, nonce)
-    bench.mine()
-
-
-def test_a_replacement_must_pay_more(bench: Bench) -> None:
-    account = bench.party(S)
-    nonce = bench.w3.eth.get_transaction_count(account.address)
-    first = bench.submit(account, bench.token, calls.transfer(account.address, 0), nonce)
-    other = calls.transfer(bench.party(B).address, 0)
-    with pytest.raises(Web3RPCError, match="underpriced"):
-        bench.submit(account, bench.token, other, nonce)
-    dearer = {name: value * 1125 // 1000 for name, value in FEES.items()}
-    second = bench.submit(account, bench.token, other, nonce, **dearer)
-    bench.mine()
-    sender = bench.sender(account)
-    assert sender.receipt(first.to_0x_hex()) is None
-    assert sender.receipt(second.to_0x_hex()) is not None
-
-
-def test_a_nonce_ahead_waits(bench: Bench) -> None:
-    account = bench.party(S)
-    nonce = bench.w3.eth.get_transaction_count(account.address)
-    data = calls.transfer(account.address, 0)
-    ahead = bench.submit(account, bench.token, data, nonce + 1)
-    bench.mine()
-    assert bench.sender(account).receipt(ahead.to_0x_hex()) is None
-    bench.submit(account, bench.token, data, nonce)
-    bench.mine()
-    assert bench.sender(account).receipt(ahead.to_0x_hex()) is not None
-
-
-def test_a_poor_account_sends_nothing(bench: Bench) -> None:
-    with pytest.raises(Web3RPCError, match=r"(?i)insufficient funds"):
-        bench.submit(account_of("poor"), bench.token, calls.transfer(bench.token, 0))
-
-
-def test_garbage_is_no_transaction(bench: Bench) -> None:
-    with pytest.raises(Web3RPCError):
-        bench.w3.eth.send_raw_transaction(b"\x02garbage")
-
-
-def test_the_adapter_signs_and_broadcasts(bench: Bench) -> None:
-    sender = bench.sender(bench.party(S))
-    data = "0x" + calls.transfer(bench.party(B).address, 0).hex()
-    gas = sender.simulate(bench.token, data)
-    assert 21_000 < gas < 100_000
-    signed_bytes = sender.sign(bench.token, data, sender.transaction_count(), gas * 2, None)
-    sender.broadcast(signed_bytes.raw)
-    sender.broadcast(signed_bytes.raw)
-    assert sender.receipt(signed_bytes.tx_hash) is None
-    bench.mine()
-    receipt = sender.receipt(signed_bytes.tx_hash)
-    assert receipt is not None
-    assert receipt.succeeded
-    head = bench.node().head()
-    assert (receipt.block_number, receipt.block_hash) == (head.number, head.hash)
-
-
-def test_a_reverted_transaction_has_a_receipt(bench: Bench) -> None:
-    terms = bench.terms()
-    receipt = bench.send(bench.party(B), bench.domain.escrow, calls.dispute(terms, B))
-    assert (receipt["status"], receipt["logs"]) == (0, [])
-
-
-def test_fees_are_known(bench: Bench) -> None:
-    assert bench.w3.eth.gas_price > 0
-    assert bench.w3.eth.max_priority_fee > 0
-    history: Any = bench.w3.eth.fee_history(2, "latest", [10.0, 50.0])
-    assert (len(history["baseFeePerGas"]), len(history["reward"])) == (3, 2)
-    assert len(history["reward"][0]) == 2
-    assert bench.w3.eth.get_balance(bench.party(S).address) > 10**20
 
 
 # The token and the vault
@@ -261,7 +62,7 @@ def test_more_than_there_is_does_not_move(bench: Bench) -> None:
     poor = bench.party(A)
     data = calls.transfer(bench.token, 1)
     with pytest.raises(Reverted):
-        bench.sender(poor).simulate(bench.token, "0x" + data.hex())
+        bench.sender(poor).simulate(Call(bench.token, "0x" + data.hex()))
 
 
 def test_code_is_where_contracts_are(bench: Bench) -> None:
@@ -402,7 +203,7 @@ def test_a_dispute_then_its_windows(bench: Bench) -> None:
     judged = settlement(bench, terms, 5, C, B)
     assert refusal(bench, settlement(bench, terms, 5, C)) == "NotAllowed"
     bench.mine(at + 3600)
-    bench.sender(bench.owner).simulate(bench.domain.escrow, "0x" + judged.hex())
+    bench.sender(bench.owner).simulate(Call(bench.domain.escrow, "0x" + judged.hex()))
     default = calls.settle(terms, AMOUNT // 2, 2**40, {})
     assert refusal(bench, default) == "NotAllowed"
     bench.mine(at + 7200)
@@ -431,6 +232,17 @@ def test_a_batch_keeps_its_failures_apart(bench: Bench) -> None:
     assert explain_revert(reason).startswith("Short(")
     assert bench.node().has_code(bench.vault(good))
     assert not bench.node().has_code(bench.vault(bad))
+
+
+def test_a_batch_is_tried_before_it_is_sent(bench: Bench) -> None:
+    good, bad = bench.funded(), bench.terms()
+    items = [(t, AMOUNT, 2**40, signed(bench, t, AMOUNT, 2**40, S, C)) for t in (bad, good)]
+    call = Call(bench.domain.escrow, "0x" + calls.settle_batch(items).hex())
+    trial = bench.sender(bench.owner).try_batch(call, GAS)
+    assert trial is not None
+    assert trial.settled == {"0x" + good.order_id(bench.domain).hex()}
+    assert 21_000 < trial.gas_used < 400_000
+    assert not bench.node().has_code(bench.vault(good))
 
 
 def test_a_frozen_vault_pays_nothing_and_can_try_again(bench: Bench) -> None:
@@ -474,20 +286,3 @@ def test_the_state_of_an_order(bench: Bench) -> None:
 def test_the_escrow_has_no_other_verbs(bench: Bench) -> None:
     with pytest.raises(ContractLogicError):
         bench.w3.eth.call({"to": bench.domain.escrow, "data": "0x12345678"})  # type: ignore[typeddict-item]
-
-
-# Reorgs
-
-
-def test_a_reorg_takes_blocks_logs_and_balances_back(bench: Bench) -> None:
-    terms = bench.funded()
-    gone = bench.node().head()
-    bench.reorg(1)
-    bench.mine()
-    now = bench.node().header(gone.number)
-    assert now is not None
-    assert now.hash != gone.hash
-    assert now.parent_hash == gone.parent_hash
-    assert bench.node().token_balance(bench.token, bench.vault(terms)) == 0
-    found = bench.node().logs_in_range(gone.number, gone.number, [], None)
-    assert found == []
