@@ -73,12 +73,16 @@ prove-short: install .venv-audit/done  ## The same in minutes: the quick proofs,
 	.venv-audit/bin/python scripts/slither.py
 	$(BIN)/python scripts/mutate.py --jobs $(JOBS) --every 40 --least 90
 
+.PHONY: coverage
+coverage: install  ## Lines and branches of the contracts that their tests reach
+	$(BIN)/python scripts/forge.py coverage --exclude-tests --no-match-coverage mocks --no-match-test invariant_ --report summary
+
 .PHONY: bench-gas
 bench-gas: install  ## Gas of every verb, into benchmarks/results/gas.json
 	$(BIN)/python benchmarks/gas.py
 
 .PHONY: bench-gas-check
-bench-gas-check: install
+bench-gas-check: install  ## That no verb costs more gas than committed
 	$(BIN)/python benchmarks/gas.py --check
 
 .PHONY: format
