@@ -36,6 +36,11 @@ def json_column(nullable: bool = False) -> Column[Any]:
     return Column(JSONB, nullable=nullable)
 
 
+def numbers(values: Iterable[int | None]) -> Any:
+    """As texts, for whole numbers."""
+    return any_(literal(list(values), ARRAY(BigInteger)))
+
+
 def texts(values: Iterable[str]) -> Any:
     """To compare a column with any of a list, as one parameter: lists have no limit then."""
     return any_(literal(list(values), ARRAY(Text)))

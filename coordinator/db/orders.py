@@ -1,23 +1,26 @@
 """Orders, their log, and the traders' signatures of the terms."""
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
-from sqlalchemy import BigInteger, Column, Numeric, UniqueConstraint
+from sqlalchemy import BigInteger, Column, Integer, Numeric, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from coordinator.db.columns import json_column, seconds, units
+
+VERSION: Column[int] = Column("version", Integer, nullable=False)
 
 
 class Order(SQLModel, table=True):
     """`id` is the EIP-712 hash of the terms. `version` counts the changes: the compare-and-set."""
 
     __tablename__ = "orders"
+    __mapper_args__: ClassVar[dict[str, Any]] = {"version_id_col": VERSION}
 
     id: str = Field(primary_key=True, max_length=66)
     chain_id: int = Field(sa_column=Column(BigInteger, nullable=False))
     status: str = Field(max_length=20, index=True)
-    version: int
+    version: int = Field(sa_column=VERSION)
     ad_id: int = Field(foreign_key="ads.id", index=True)
     maker: str = Field(max_length=42)
     seller: str = Field(foreign_key="users.address", max_length=42, index=True)

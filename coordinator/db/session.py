@@ -5,7 +5,10 @@ from contextlib import contextmanager
 
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm.exc import StaleDataError
 from sqlmodel import Session
+
+from coordinator.domain.errors import Conflict
 
 POOL_SIZE = 10
 CONNECT_TIMEOUT_SECONDS = 5
@@ -35,9 +38,15 @@ def make_engine(url: str) -> Engine:
 
 @contextmanager
 def transaction(engine: Engine) -> Iterator[Session]:
-    """One transaction: committed at the end, rolled back on any error."""
-    with Session(engine, expire_on_commit=False) as session, session.begin():
-        yield session
+    """One transaction: committed at the end, rolled back on any error.
+
+    Raises Conflict if a row with a version was changed by another in between.
+    """
+    try:
+        with Session(engine, expire_on_commit=False) as session, session.begin():
+            yield session
+    except StaleDataError as stale:
+        raise Conflict("changed_meanwhile", "it changed meanwhile; read it again") from stale
 
 
 def require_up(engine: Engine) -> None:

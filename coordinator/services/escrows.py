@@ -13,7 +13,7 @@ from coordinator.domain.escrows import ChainEvent, EscrowView, fold
 from coordinator.domain.orders import ENDED, Actor, Event, OrderStatus
 from coordinator.domain.platform import Platform
 from coordinator.services import clock, disputes
-from coordinator.services.order_log import record
+from coordinator.services.order_log import load_heads, record
 from coordinator.services.orders import begin_payment, lock_all
 
 
@@ -29,6 +29,7 @@ def refresh_all(
     escrows = session.exec(select(Escrow).where(col(Escrow.order_id) == texts(ids))).all()
     by_id = {escrow.order_id: escrow for escrow in escrows}
     events = events_of(session, orders)
+    load_heads(session, ids)
     for order in orders:
         refresh(session, platform, order, by_id[order.id], events[order.id], final_number, now)
     session.flush()

@@ -1,8 +1,13 @@
 """Posting final token movements, and reading balances."""
 
-from sqlmodel import Session, col, func, select
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import insert
+from sqlmodel import Session, col, func, select, update
 
 from coordinator.db.chain import Log
+from coordinator.db.columns import numbers, texts
 from coordinator.db.ledger import LedgerEntry
 from coordinator.db.orders import Order
 from coordinator.domain.ledger import transfer_postings
@@ -11,7 +16,7 @@ from coordinator.domain.ledger import transfer_postings
 def post_final(session: Session, chain_id: int, final_number: int) -> int:
     """Post every final, canonical transfer that was not posted yet; the number of them."""
     logs = session.exec(
-        select(Log)
+        select(Log.id, Log.address, Log.decoded)
         .where(
             Log.chain_id == chain_id,
             col(Log.posted).is_(False),
@@ -22,23 +27,27 @@ def post_final(session: Session, chain_id: int, final_number: int) -> int:
         .order_by(col(Log.block_number), col(Log.log_index))
         .with_for_update()
     ).all()
-    for log in logs:
-        post(session, log)
+    if not logs:
+        return 0
+    parties = {decoded[side] for _, _, decoded in logs for side in ("from", "to")}
+    vaults = dict(
+        session.exec(select(Order.vault, Order.id).where(col(Order.vault) == texts(parties))).all()
+    )
+    rows = [row for log_id, token, decoded in logs for row in legs(log_id, token, decoded, vaults)]
+    session.connection().execute(insert(LedgerEntry), rows)
+    posted = [log_id for log_id, _, _ in logs]
+    session.exec(update(Log).where(col(Log.id) == numbers(posted)).values(posted=True))
     return len(logs)
 
 
-def post(session: Session, log: Log) -> None:
-    """Write one transfer's two legs, which sum to zero."""
-    sender, recipient = log.decoded["from"], log.decoded["to"]
-    rows = session.exec(
-        select(Order.vault, Order.id).where(col(Order.vault).in_([sender, recipient]))
-    ).all()
+def legs(
+    log_id: int | None, token: str, decoded: Mapping[str, Any], vaults: dict[str, str]
+) -> list[dict[str, Any]]:
+    """Rows of one transfer's two legs, which sum to zero."""
     postings = transfer_postings(
-        log.address, sender, recipient, int(log.decoded["units"]), dict(rows)
+        token, decoded["from"], decoded["to"], int(decoded["units"]), vaults
     )
-    for leg, posting in enumerate(postings):
-        session.add(LedgerEntry(log_id=log.id or 0, leg=leg, **vars(posting)))
-    log.posted = True
+    return [{"log_id": log_id, "leg": leg, **vars(p)} for leg, p in enumerate(postings)]
 
 
 def balance(session: Session, account: str, token: str) -> int:

@@ -1,11 +1,13 @@
 """Changing an order's status: compare-and-set and log entry in one transaction."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from sqlmodel import Session, col, select, update
+from sqlalchemy.orm.attributes import flag_modified
+from sqlmodel import Session, col, func, select, tuple_
 
+from coordinator.db.columns import texts
 from coordinator.db.orders import Order, OrderLogEntry
-from coordinator.domain.errors import Conflict
 from coordinator.domain.order_log import GENESIS, Entry, entry_hash, require_whole
 from coordinator.domain.orders import Actor, Event, OrderStatus, next_status
 from coordinator.services.matching import give_back
@@ -24,21 +26,17 @@ def record(
     now: int,
     data: dict[str, Any] | None = None,
 ) -> None:
-    """Apply an event to a locked order. Raises Conflict if the table or the version says no."""
+    """Apply an event to a locked order. Raises Conflict if the table says no.
+
+    The version in the row's update is the compare-and-set; db.session says what comes of a loss.
+    """
     before = OrderStatus(order.status)
     after = next_status(before, event, actor)
-    changed = session.exec(
-        update(Order)
-        .where(col(Order.id) == order.id, col(Order.version) == order.version)
-        .values(status=after, version=order.version + 1)
-        .execution_options(synchronize_session=False)
-    )
-    if changed.rowcount != 1:
-        raise Conflict("changed_meanwhile", f"order {order.id} changed meanwhile; read it again")
+    order.status = after
+    flag_modified(order, "status")  # also where it stays the same: each event counts
     if after in GIVING_BACK and not gave_back(session, order.id):
         give_back(session, order.ad_id, order.amount_units)
     append(session, order.id, event, actor, before, after, reason, now, data or {})
-    session.refresh(order)
 
 
 def gave_back(session: Session, order_id: str) -> bool:
@@ -61,15 +59,12 @@ def append(
     data: dict[str, Any],
 ) -> None:
     """Add an entry to an order's log; the caller holds the order's lock."""
-    last = session.exec(
-        select(OrderLogEntry)
-        .where(OrderLogEntry.order_id == order_id)
-        .order_by(col(OrderLogEntry.seq).desc())
-        .limit(1)
-    ).first()
+    if order_id not in heads_of(session):
+        load_heads(session, [order_id])
+    seq, prev_hash = heads_of(session)[order_id]
     entry = Entry(
         order_id=order_id,
-        seq=last.seq + 1 if last else 1,
+        seq=seq + 1,
         at=now,
         actor=actor,
         event=event,
@@ -77,10 +72,33 @@ def append(
         to_status=after,
         reason=reason[:MAX_REASON_CHARS],
         data=data,
-        prev_hash=last.hash if last else GENESIS,
+        prev_hash=prev_hash,
     )
     session.add(OrderLogEntry(**vars(entry), hash=entry_hash(entry)))
-    session.flush()
+    heads_of(session)[order_id] = (entry.seq, entry_hash(entry))
+
+
+def heads_of(session: Session) -> dict[str, tuple[int, str]]:
+    """(seq, hash) of the newest entry of orders whose lock this transaction holds."""
+    heads: dict[str, tuple[int, str]] = session.info.setdefault("order_log_heads", {})
+    return heads
+
+
+def load_heads(session: Session, order_ids: Sequence[str]) -> None:
+    """Read the heads of many orders at once; the caller holds their locks."""
+    newest = (
+        select(OrderLogEntry.order_id, func.max(OrderLogEntry.seq))
+        .where(col(OrderLogEntry.order_id) == texts(order_ids))
+        .group_by(col(OrderLogEntry.order_id))
+    )
+    place = tuple_(col(OrderLogEntry.order_id), col(OrderLogEntry.seq))
+    rows = session.exec(
+        select(OrderLogEntry.order_id, OrderLogEntry.seq, OrderLogEntry.hash).where(
+            place.in_(newest)
+        )
+    ).all()
+    heads_of(session).update(dict.fromkeys(order_ids, (0, GENESIS)))
+    heads_of(session).update({order_id: (seq, entry) for order_id, seq, entry in rows})
 
 
 def read(session: Session, order_id: str) -> list[OrderLogEntry]:

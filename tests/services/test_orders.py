@@ -117,6 +117,12 @@ def test_a_trader_has_so_many_open_orders_and_no_more(
     world.place(ad_id)
 
 
+def change(world: World, stale: Order) -> None:
+    with transaction(world.engine) as session:
+        session.add(stale)
+        record(session, stale, Event.TERMS_SIGNED, Actor.SELLER, "stale", world.now)
+
+
 def test_a_change_in_between_is_noticed(world: World) -> None:
     order_id = world.place(world.post_ad())
     with Session(world.engine) as session:
@@ -124,8 +130,8 @@ def test_a_change_in_between_is_noticed(world: World) -> None:
         session.expunge(stale)
     world.sign_terms(order_id, BUYER)
     before = world.log(order_id)
-    with pytest.raises(Conflict) as refused, transaction(world.engine) as session:
-        record(session, stale, Event.TERMS_SIGNED, Actor.SELLER, "stale", world.now)
+    with pytest.raises(Conflict) as refused:
+        change(world, stale)
     assert refused.value.code == "changed_meanwhile"
     assert world.log(order_id) == before
 
