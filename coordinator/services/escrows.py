@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 
-from otc_sdk.terms import Terms
 from sqlmodel import Session, col, or_, select
 
 from coordinator.db.chain import Log
@@ -105,8 +104,7 @@ def end(session: Session, order: Order, final: EscrowView, now: int) -> None:
         return
     units = final.to_buyer_units or 0
     event = Event.PAID_OUT if units > 0 else Event.REFUNDED
-    terms = Terms.from_dict(order.terms)
-    reason = f"{units} of {terms.amount_units} units went to the buyer"
+    reason = f"{units} of {order.amount_units} units went to the buyer"
     record(session, order, event, Actor.CHAIN, reason, now,
            {"tx_hash": final.settled_tx, "to_buyer_units": str(units)})  # fmt: skip
 
