@@ -7,6 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -21,7 +22,7 @@ from otc_sdk.terms import EscrowDomain
 from sqlalchemy import Engine
 
 from coordinator.adapters import logs
-from coordinator.adapters.chain.node import Node
+from coordinator.adapters.chain.node import Node, open_web3
 from coordinator.adapters.chain.nodes import Agreed, Pool, Ranked
 from coordinator.adapters.chain.sender import Account
 from coordinator.adapters.cosigner import HttpCosigner
@@ -32,6 +33,7 @@ from coordinator.db.session import DatabaseDown, make_engine, require_up, transa
 from coordinator.db.wake import Channel, Listener
 from coordinator.domain.cosigning import WINDOWS, Limit
 from coordinator.domain.platform import Platform
+from coordinator.services.clock import final_number
 from coordinator.services.cosigner_switch import stopped
 from coordinator.services.cosigning import CosignPolicy, cosign
 from coordinator.services.ports import CosignRequest, Key, KeyDown, NodeDown
@@ -39,7 +41,7 @@ from coordinator.settings import Settings
 from coordinator.workers import loop
 from coordinator.workers.keeper import Keeper
 from coordinator.workers.sender import Sender
-from coordinator.workers.watcher import Watcher
+from coordinator.workers.watcher import Progress, Watcher
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -62,33 +64,48 @@ def build_engine(settings: Settings) -> Engine:
     return engine
 
 
-def build_node(settings: Settings) -> Node:
-    """The first node. Raises NodeDown, or ChainError for a node on another chain."""
-    return open_node(settings.rpc_url, settings)
+def build_pool(settings: Settings) -> Pool:
+    """All nodes; some may be down. Raises NodeDown if all are, ChainError for another chain's."""
+    nodes = [Node(rpc_url, settings.finality) for rpc_url in settings.rpc_urls]
+    failures = [failure for node in nodes if (failure := failure_of(node, settings)) is not None]
+    if len(failures) == len(nodes):
+        raise failures[0]
+    for failure in failures:
+        log.warning("a node is down", error=str(failure))
+    return Pool([(node.name, node) for node in nodes])
 
 
-def open_node(rpc_url: str, settings: Settings) -> Node:
-    node = Node(rpc_url, settings.finality)
+def failure_of(node: Node, settings: Settings) -> NodeDown | None:
+    try:
+        require_chain(node, settings)
+    except NodeDown as failure:
+        return failure
+    return None
+
+
+def require_chain(node: Node, settings: Settings) -> None:
     actual = node.chain_id()
     if actual != settings.chain_id:
         raise ChainError(
             f"the node {node.name} is on chain {actual}, the settings say {settings.chain_id}"
         )
+
+
+def open_node(rpc_url: str, settings: Settings) -> Node:
+    """One node. Raises NodeDown, or ChainError for a node on another chain."""
+    node = Node(rpc_url, settings.finality)
+    require_chain(node, settings)
     return node
 
 
-def build_pool(settings: Settings) -> Pool:
-    """All nodes. Raises NodeDown, or ChainError for one on another chain."""
-    nodes = [open_node(rpc_url, settings) for rpc_url in settings.rpc_urls]
-    return Pool([(node.name, node) for node in nodes])
-
-
-def build_platform(settings: Settings, node: Node) -> Platform:
-    """Raises ChainError if escrow or token are not there."""
+def build_platform(settings: Settings) -> Platform:
+    """Raises NodeDown, or ChainError if escrow or token are not there."""
+    node = Ranked(build_pool(settings))
     for name, address in (("escrow", settings.escrow), ("token", settings.token)):
         if not node.has_code(address):
             raise ChainError(f"no code at {address}, where the {name} should be")
-    token = node.w3.eth.contract(to_checksum_address(settings.token), abi=load("TetherMock")["abi"])
+    w3 = open_web3(*settings.rpc_urls)
+    token = w3.eth.contract(to_checksum_address(settings.token), abi=load("TetherMock")["abi"])
     return Platform(
         domain=EscrowDomain(settings.chain_id, to_checksum_address(settings.escrow)),
         token=to_checksum_address(settings.token),
@@ -113,12 +130,11 @@ def build_api(settings: Settings) -> "FastAPI":
     from coordinator.api.app import create_app
     from coordinator.api.context import Context
 
-    engine, node = build_engine(settings), build_node(settings)
     return create_app(
         Context(
-            engine=engine,
-            platform=build_platform(settings, node),
-            verify_1271=node.verify_1271,
+            engine=build_engine(settings),
+            platform=build_platform(settings),
+            verify_1271=Ranked(build_pool(settings)).verify_1271,
             now=wall_clock,
             public_domain=settings.public_domain,
             max_lag_seconds=settings.max_lag_seconds,
@@ -239,7 +255,7 @@ def run_cosigner(settings: Settings, stop: threading.Event) -> None:
 
 
 def run_watcher(settings: Settings, stop: threading.Event) -> None:
-    platform = build_platform(settings, build_node(settings))
+    platform = build_platform(settings)
     pool = build_pool(settings)
     watcher = Watcher(
         build_engine(settings),
@@ -248,8 +264,20 @@ def run_watcher(settings: Settings, stop: threading.Event) -> None:
         Agreed(pool),
         settings.start_block,
         wall_clock,
+        show_backfill,
+        pool.report,
     )
     loop.run("watcher", watcher.step, settings.poll_seconds, stop)
+
+
+def show_backfill(progress: Progress) -> None:
+    log.info("backfill", **vars(progress), percent=progress.percent)
+
+
+def read_final_number(engine: Engine, chain_id: int) -> int:
+    """The newest block that is final for all nodes, as the watcher has found it."""
+    with transaction(engine) as session:
+        return final_number(session, chain_id)
 
 
 def load_senders(settings: Settings) -> list[LocalAccount]:
@@ -274,15 +302,21 @@ def load_sender(settings: Settings, path: Path | None) -> LocalAccount:
 
 def run_sender(settings: Settings, stop: threading.Event) -> None:
     """Every key on a thread of its own; they share the intents."""
-    engine, node = build_engine(settings), build_node(settings)
+    engine = build_engine(settings)
     wakes: dict[str, threading.Event] = {}
     steps: dict[str, Callable[[], bool]] = {}
     for account in load_senders(settings):
         sender = Sender(
             engine,
             settings.chain_id,
-            Account(settings.rpc_url, settings.chain_id, account, settings.max_fee_wei),
-            lambda: node.final_head().number,
+            Account(
+                settings.rpc_url,
+                settings.chain_id,
+                account,
+                settings.max_fee_wei,
+                settings.more_rpc_urls,
+            ),
+            partial(read_final_number, engine, settings.chain_id),
             wall_clock,
             to_checksum_address(settings.escrow),
             settings.max_day_fee_wei,
@@ -299,11 +333,10 @@ def run_sender(settings: Settings, stop: threading.Event) -> None:
 
 
 def run_keeper(settings: Settings, stop: threading.Event) -> None:
-    node = build_node(settings)
     engine = build_engine(settings)
     keeper = Keeper(
         engine,
-        build_platform(settings, node),
+        build_platform(settings),
         HttpCosigner(settings.cosigner_url, require_cosigner_token(settings)),
         wall_clock,
     )

@@ -10,7 +10,8 @@ from otc_sdk import keystore
 from otc_sdk.errors import KeystoreError, OtcError
 
 from coordinator.adapters.chain.coins import Coins, read_coins
-from coordinator.bootstrap import build_engine, build_node
+from coordinator.adapters.chain.nodes import Ranked
+from coordinator.bootstrap import build_engine, build_pool
 from coordinator.db.migrate import schema_fault
 from coordinator.db.session import DatabaseDown, transaction
 from coordinator.domain.health import Fault, coins_fault, found, lag_seconds
@@ -95,7 +96,7 @@ def survey(settings: "Settings") -> Survey:
     faults = status.faults(books, now, settings.max_lag_seconds)
     head, final, senders = None, None, []
     try:
-        node = build_node(settings)
+        node = Ranked(build_pool(settings))
         head, final = node.head(), node.final_head()
         senders = [read_coins(settings.rpc_url, one) for one in sender_addresses(settings, books)]
     except (NodeDown, OtcError) as error:

@@ -15,3 +15,9 @@ def final_now(session: Session, chain_id: int) -> int:
     """Unix seconds of the newest final block read; 0 before the first."""
     cursor = session.get(Cursor, chain_id)
     return cursor.final_time if cursor else 0
+
+
+def final_number(session: Session, chain_id: int) -> int:
+    """The newest final block read; 0 before the first."""
+    cursor = session.get(Cursor, chain_id)
+    return cursor.final_number if cursor else 0

@@ -12,9 +12,10 @@ from coordinator.db.session import transaction
 from coordinator.domain.bloom import may_hold
 from coordinator.domain.chain_logs import ESCROW_TOPICS, TOPICS, TRANSFER
 from coordinator.domain.errors import InvariantBroken
+from coordinator.domain.nodes import NodeReport
 from coordinator.domain.platform import Platform
 from coordinator.domain.reconciliation import Facts
-from coordinator.services import chain, halting, reconciliation
+from coordinator.services import chain, halting, node_health, reconciliation
 from coordinator.services.ports import (
     ChainHalted,
     ChainReader,
@@ -32,20 +33,30 @@ MAX_RANGE_BLOCKS = 2000
 MAX_BLOCKS_PER_STEP = 50
 MAX_TOPICS_PER_QUERY = 500
 MAX_CHECKS_PER_STEP = 20
+REPORT_EVERY_SECONDS = 5
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a backfill is: blocks, and logs taken in since it began."""
+    """How far a backfill is: its blocks, and the logs of the newest range."""
 
     first: int
     done: int
     last: int
     logs: int
 
+    @property
+    def percent(self) -> int:
+        return 100 * (self.done - self.first) // max(self.last - self.first, 1)
+
 
 def quiet(_: Progress) -> None:
     """Says nothing."""
+
+
+def no_reports() -> list[NodeReport]:
+    """Of a chain whose nodes nobody watches."""
+    return []
 
 
 class Watcher:
@@ -60,9 +71,12 @@ class Watcher:
         start_block: int,
         now: Callable[[], int],
         progress: Callable[[Progress], None] = quiet,
+        node_reports: Callable[[], list[NodeReport]] = no_reports,
     ) -> None:
         self.engine, self.platform, self.now = engine, platform, now
         self.node, self.agreed, self.progress = node, agreed, progress
+        self.node_reports = node_reports
+        self.backfilled_from, self.reported_at = 0, 0
         self.chain_id = platform.domain.chain_id
         self.range_blocks = MAX_RANGE_BLOCKS
         self.lock = ProcessLock(engine, f"watcher:{self.chain_id}")
@@ -82,8 +96,23 @@ class Watcher:
         Nodes that disagree hold up what is final, and with it the money, not what people see.
         """
         self.hold_lock()
+        try:
+            return self.advance()
+        finally:
+            self.report()
+
+    def report(self) -> None:
+        """Keep how the nodes are where the operator sees it, now and then."""
+        if self.now() - self.reported_at < REPORT_EVERY_SECONDS:
+            return
+        self.reported_at = self.now()
+        with transaction(self.engine) as session:
+            node_health.report(session, self.chain_id, self.node_reports(), self.now())
+
+    def advance(self) -> bool:
         if self.backfill():
             return True
+        self.backfilled_from = 0
         more = self.follow()
         try:
             more = self.finalize() or more
@@ -253,7 +282,8 @@ class Watcher:
             raise NodeDown(f"no node has the final block {last}")
         self.keep_final(header, logs)
         self.range_blocks = min(self.range_blocks * 2, MAX_RANGE_BLOCKS)
-        self.progress(Progress(first, last, final.number, len(logs)))
+        self.backfilled_from = self.backfilled_from or first
+        self.progress(Progress(self.backfilled_from, last, final.number, len(logs)))
         return True
 
     def require_same(self, cursor: Cursor) -> None:

@@ -6,7 +6,14 @@ from typing import Any
 import pytest
 from eth_bloom.bloom import BloomFilter
 
-from coordinator.adapters.chain.nodes import MAX_NODES, REST_SECONDS, Agreed, Pool, Ranked
+from coordinator.adapters.chain.nodes import (
+    MAX_LAG_BLOCKS,
+    MAX_NODES,
+    REST_SECONDS,
+    Agreed,
+    Pool,
+    Ranked,
+)
 from coordinator.domain.bloom import may_hold
 from coordinator.domain.chain_logs import TOPICS
 from coordinator.services.ports import NodeDown, NodesDisagree
@@ -181,3 +188,38 @@ def test_a_blocks_filter_lets_its_logs_be_there() -> None:
     assert may_hold(bloom, parts)
     assert not may_hold(bloom, [*parts, bytes([3]) * 32])
     assert not may_hold(0, parts)
+
+
+# How they are
+
+
+def test_what_the_operator_sees_of_each_node() -> None:
+    nodes = Nodes(3)
+    for _ in range(MAX_LAG_BLOCKS + 1):
+        nodes.chains[0].mine()
+        nodes.chains[1].mine()
+    nodes.ranked.head()
+    nodes.pool.threads.shutdown()
+    nodes.flaky[1].down = True
+    health, node = nodes.pool.members[1]
+    with pytest.raises(NodeDown):
+        nodes.pool.ask(health, node, "head")
+    states = [(r.name, r.state, r.reason) for r in nodes.pool.report()]
+    assert states == [
+        ("node 0", "healthy", ""),
+        ("node 1", "down", "down"),
+        ("node 2", "behind", f"{MAX_LAG_BLOCKS + 1} blocks"),
+    ]
+
+
+def test_a_disagreement_is_shown_until_it_is_over() -> None:
+    nodes = Nodes(2)
+    nodes.mine()
+    nodes.chains[1].reorg(1)
+    nodes.chains[1].mine()
+    with pytest.raises(NodesDisagree):
+        nodes.agreed.final_head()
+    assert {report.state for report in nodes.pool.report()} == {"disagrees"}
+    nodes.chains[1].blocks[-1] = nodes.chains[0].head()
+    nodes.agreed.final_head()
+    assert {report.state for report in nodes.pool.report()} == {"healthy"}

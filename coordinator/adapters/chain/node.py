@@ -12,11 +12,13 @@ from requests.exceptions import RequestException
 from web3 import Web3
 from web3.exceptions import Web3Exception
 from web3.middleware import ExtraDataToPOAMiddleware
+from web3.types import RPCEndpoint
 
+from coordinator.adapters.chain.failover import Failover, open_provider
 from coordinator.domain.chain_logs import checksummed
 from coordinator.services.ports import Header, NodeDown, RawLog
 
-TIMEOUT_SECONDS = 10
+GET_BLOCK = RPCEndpoint("eth_getBlockByNumber")
 ERC1271_MAGIC = bytes.fromhex("1626ba7e")
 BALANCE_OF = keccak(text="balanceOf(address)")[:4]
 STATE_OF = keccak(text="stateOf(bytes32)")[:4]
@@ -53,15 +55,9 @@ def outage(function: Callable[P, R]) -> Callable[P, R]:
     return wrapped
 
 
-def open_web3(rpc_url: str) -> Web3:
-    """A client that does not retry by itself: the workers' loops do, and say so."""
-    w3 = Web3(
-        Web3.HTTPProvider(
-            rpc_url,
-            request_kwargs={"timeout": TIMEOUT_SECONDS},
-            exception_retry_configuration=None,
-        )
-    )
+def open_web3(*rpc_urls: str) -> Web3:
+    """A client of the first node that answers."""
+    w3 = Web3(Failover([open_provider(url) for url in rpc_urls]))
     # Blocks of BNB chain and other proof-of-authority chains carry longer extra data.
     w3.middleware_onion.inject(ExtraDataToPOAMiddleware, layer=0)
     return w3
@@ -74,14 +70,13 @@ class Node:
     """
 
     def __init__(self, rpc_url: str, finality: str) -> None:
-        self.w3 = open_web3(rpc_url)
-        self.provider: Any = self.w3.provider
+        self.provider = open_provider(rpc_url)
         self.name = public_part(rpc_url)
         self.finality = finality
 
     def ask(self, method: str, *params: Any) -> Any:
         """The result. Raises RpcError, or what the transport raises."""
-        answer: Any = self.provider.make_request(method, list(params))
+        answer: Any = self.provider.make_request(RPCEndpoint(method), list(params))
         if answer.get("error") is not None:
             error = answer["error"]
             raise RpcError(int(error.get("code", 0)), str(error.get("message", ""))[:300])
@@ -119,7 +114,7 @@ class Node:
         found: list[Header] = []
         for at in range(0, len(numbers), BATCH_SIZE):
             some = numbers[at : at + BATCH_SIZE]
-            asked: Any = [("eth_getBlockByNumber", [hex(number), False]) for number in some]
+            asked = [(GET_BLOCK, [hex(number), False]) for number in some]
             answers: Any = self.provider.make_batch_request(asked)
             by_id = sorted(answers, key=lambda answer: answer["id"])
             found += [header_of(answer["result"]) for answer in by_id]

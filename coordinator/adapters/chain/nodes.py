@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from otc_sdk.policy import State
 
+from coordinator.domain.nodes import NodeReport, NodeState
 from coordinator.services.ports import ChainReader, Header, NodeDown, NodesDisagree, RawLog
 
 MAX_NODES = 8
@@ -89,6 +90,25 @@ class Pool:
             return False
         return header.number == anchor.number and header.hash != anchor.hash
 
+    def report(self) -> list[NodeReport]:
+        """How each node is, for the operator."""
+        best_head, now = max(h.head for h, _ in self.members), self.clock()
+        return [self.report_of(health, best_head, now) for health, _ in self.members]
+
+    def report_of(self, health: Health, best_head: int, now: float) -> NodeReport:
+        resting, behind, latency = health.rank(best_head, now)
+        state, reason = NodeState.HEALTHY, ""
+        if self.disagreement:
+            state, reason = NodeState.DISAGREES, self.disagreement
+        if behind:
+            state, reason = NodeState.BEHIND, f"{best_head - health.head} blocks"
+        if resting:
+            state, reason = NodeState.DOWN, health.reason
+        return NodeReport(
+            health.name, "reader", health.head, health.final, round(latency * 1000),
+            health.errors, state, reason,
+        )  # fmt: skip
+
     def ranked(self) -> list[tuple[Health, ChainReader]]:
         """The best first."""
         best_head, now = max(h.head for h, _ in self.members), self.clock()
@@ -129,9 +149,10 @@ class Ranked:
 
     def head(self) -> Header:
         """The best node's head; all are asked, so that it is known who lags."""
-        for health, node in self.pool.members[1:]:
-            self.pool.threads.submit(self.pool.ask, health, node, "head")
         found: Header = self.first("head")
+        for health, node in self.pool.members:
+            if health.head != found.number:
+                self.pool.threads.submit(self.pool.ask, health, node, "head")
         return found
 
     def final_head(self) -> Header:

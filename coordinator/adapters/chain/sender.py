@@ -1,6 +1,6 @@
 """Signing and broadcasting transactions of one gas-paying key."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -40,8 +40,15 @@ MISSING = ("not found", "not supported", "not available", "unsupported", "unknow
 class Account:
     """A ChainSender. `max_fee_wei` is the most that one transaction may cost."""
 
-    def __init__(self, rpc_url: str, chain_id: int, account: BaseAccount, max_fee_wei: int) -> None:
-        self.w3 = open_web3(rpc_url)
+    def __init__(
+        self,
+        rpc_url: str,
+        chain_id: int,
+        account: BaseAccount,
+        max_fee_wei: int,
+        more_rpc_urls: Sequence[str] = (),
+    ) -> None:
+        self.w3 = open_web3(rpc_url, *more_rpc_urls)
         self.chain_id, self.account, self.max_fee_wei = chain_id, account, max_fee_wei
         # Found out at the first answer.
         self.has_simulation = True
