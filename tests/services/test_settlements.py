@@ -49,7 +49,9 @@ def cosign(world: World, settlement: Settlement) -> None:
 
 def waiting(world: World) -> list[int]:
     with transaction(world.engine) as session:
-        return [number for number, _ in settlements.waiting_for_cosigner(session, world.platform, 10)]
+        return [
+            number for number, _ in settlements.waiting_for_cosigner(session, world.platform, 10)
+        ]
 
 
 # Refused signatures
