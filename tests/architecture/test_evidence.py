@@ -43,8 +43,8 @@ def defined() -> set[str]:
 
 def table_rows(text: str) -> list[str]:
     """Rows of a document's first table, without its head."""
-    rows = [line for line in text.splitlines() if line.startswith("| ")]
-    return [row for row in rows[1:] if not row.startswith("|---")]
+    table = text[text.index("\n| ") + 1 :].split("\n\n", 1)[0]
+    return table.splitlines()[2:]
 
 
 @pytest.mark.parametrize("document", EVIDENCE, ids=lambda p: p.name)
