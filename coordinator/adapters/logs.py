@@ -17,7 +17,7 @@ SECRET_NAMES = re.compile(
     "password|secret|token_value|private|authorization|mnemonic|bearer", re.IGNORECASE
 )
 # What stands before the host of a URL, and what comes after it, may be a key.
-USER_INFO = re.compile(r"(\w+://)[^\s/@\"']+@")
+USER_INFO = re.compile(r"(\w{1,20}://)[^\s/@\"']{1,500}@")
 AFTER_HOST = re.compile(r"(https?://[^\s/?\"'\\]+)[/?][^\s\"'\\)]+")
 
 
@@ -82,5 +82,5 @@ def scrub(text: str, secrets: Collection[str] = ()) -> str:
     for secret in sorted(secrets, key=len, reverse=True):
         if len(secret) >= MIN_SECRET_CHARS:
             text = text.replace(secret, HIDDEN)
-    text = USER_INFO.sub(rf"\1{HIDDEN}@", text)
-    return AFTER_HOST.sub(rf"\1/{HIDDEN}", text)[:MAX_LINE_CHARS]
+    text = USER_INFO.sub(rf"\1{HIDDEN}@", text[:MAX_LINE_CHARS])
+    return AFTER_HOST.sub(rf"\1/{HIDDEN}", text)

@@ -7,6 +7,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, and_, col, exists, not_, or_, select, update
 
+from coordinator.db.chain import Cursor
 from coordinator.db.intents import Intent
 
 # After this, the intents of a key that died are anybody's; itself it takes them up at once.
@@ -20,18 +21,22 @@ def is_dispute(intent: Intent) -> bool:
 
 
 def due(chain_id: int, now: int) -> ColumnElement[bool]:
-    """Pending intents whose time has come; of an order's settlements, one at a time."""
+    """Pending intents whose time has come; of an order's settlements, one at a time.
+
+    While the chain is halted only disputes are due: they defend somebody.
+    """
     other = aliased(Intent)
     in_flight = exists().where(
         col(other.order_id) == col(Intent.order_id),
         col(other.status) == "sent",
         not_(col(other.key).startswith(DISPUTE)),
     )
+    halted = exists().where(col(Cursor.chain_id) == chain_id, col(Cursor.halted).is_not(None))
     return and_(
         col(Intent.chain_id) == chain_id,
         col(Intent.status) == "pending",
         col(Intent.try_after) <= now,
-        or_(IS_DISPUTE, not_(in_flight)),
+        or_(IS_DISPUTE, and_(not_(in_flight), not_(halted))),
     )
 
 

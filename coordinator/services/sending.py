@@ -9,7 +9,8 @@ from sqlmodel import Session, col, func, select
 from coordinator.db.intents import Attempt, Intent, Slot
 from coordinator.db.orders import Order
 from coordinator.db.wake import Channel, notify
-from coordinator.services import sender_keys, settlements
+from coordinator.services import halting, sender_keys, settlements
+from coordinator.services.claims import is_dispute
 from coordinator.services.order_log import append
 from coordinator.services.orders import lock
 from coordinator.services.ports import Call, FeeTooHigh, Receipt, SignedTransaction
@@ -89,8 +90,11 @@ def take_slot(
 ) -> int:
     """Tie pending intents to a nonce, with the signed bytes. Committed before broadcast.
 
-    Raises Taken, with nothing done, if one of them is not this sender's to send.
+    Raises Taken, with nothing done, if one of them is not this sender's to send; ChainHalted for
+    a settlement on a chain that was halted meanwhile.
     """
+    if not all(is_dispute(intent) for intent in carried):
+        halting.require_running(session, slot.chain_id)
     session.add(slot)
     session.flush()
     for intent_id in sorted(intent.id or 0 for intent in carried):

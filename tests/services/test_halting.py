@@ -9,6 +9,7 @@ from coordinator.services import halting
 from coordinator.services.ports import ChainHalted, CosignRequest, NodeDown
 from coordinator.workers.keeper import Keeper
 from tests.findings.world import DirectCosigner
+from tests.services.test_sending import Books
 from tests.world import AMOUNT, ARBITRATOR, BUYER, SELLER, World
 
 CHAIN = 31337
@@ -113,6 +114,21 @@ def test_a_ruling_that_waits_for_a_dispute_is_not_announced(world: World) -> Non
     resume(world)
     keeper.step()
     assert len(settlement_intents(world)) == 1
+
+
+def test_settlements_are_not_sent_and_disputes_are(world: World) -> None:
+    books = Books(world)
+    books.enqueue("settle:1")
+    books.enqueue("dispute:1:buyer")
+    settle, _ = world.intents()
+    assert books.claim() == ["dispute:1:buyer", "settle:1"]
+    halt(world)
+    assert books.claim() == ["dispute:1:buyer"]
+    with pytest.raises(ChainHalted):
+        books.take(7, "claimed before the halt", settle)
+    assert [i.status for i in world.intents()] == ["pending", "pending"]
+    resume(world)
+    assert books.claim() == ["dispute:1:buyer", "settle:1"]
 
 
 def test_no_deadline_passes(world: World) -> None:
