@@ -5,6 +5,7 @@ from http import HTTPStatus
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from psycopg.errors import DeadlockDetected, LockNotAvailable, SerializationFailure
 from sqlalchemy.exc import InterfaceError, OperationalError
 from starlette.exceptions import HTTPException
 
@@ -20,6 +21,8 @@ STATUSES: dict[type[errors.Refused], int] = {
     errors.Later: 429,
 }
 UNAVAILABLE = 503
+# PostgreSQL gave another transaction the way; nothing is wrong with it.
+BUSY = (DeadlockDetected, SerializationFailure, LockNotAvailable)
 
 
 def refusal(status: int, code: str, message: str) -> JSONResponse:
@@ -52,6 +55,8 @@ def on_http(_: Request, error: Exception) -> JSONResponse:
 def on_outage(_: Request, error: Exception) -> JSONResponse:
     if isinstance(error, ChainHalted):
         return refusal(UNAVAILABLE, "halted", "the chain is halted until an operator has looked")
+    if isinstance(getattr(error, "orig", None), BUSY):
+        return refusal(409, "busy", "another change was under way; nothing was done, try again")
     names = {NodeDown: "the chain's node", KeyDown: "the signing key"}
     what = next((name for kind, name in names.items() if isinstance(error, kind)), "the database")
     return refusal(UNAVAILABLE, "unavailable", f"{what} does not answer; try again")

@@ -13,7 +13,7 @@ from coordinator.domain.orders import ENDED, Actor, Event, OrderStatus
 from coordinator.domain.platform import Platform
 from coordinator.services import clock, disputes
 from coordinator.services.order_log import load_heads, record
-from coordinator.services.orders import begin_payment, lock_all
+from coordinator.services.orders import begin_payment, by_ad, lock_all
 
 
 def refresh_all(
@@ -21,7 +21,7 @@ def refresh_all(
 ) -> None:
     """Bring orders up to their logs: projections as seen, status as final.
 
-    All are locked first, in the order in which every writer locks.
+    All are locked first, in the order in which every writer locks; their ads after them.
     """
     ids = sorted(set(order_ids))
     orders = lock_all(session, ids)
@@ -29,7 +29,7 @@ def refresh_all(
     by_id = {escrow.order_id: escrow for escrow in escrows}
     events = events_of(session, orders)
     load_heads(session, ids)
-    for order in orders:
+    for order in by_ad(orders):
         refresh(session, platform, order, by_id[order.id], events[order.id], final_number, now)
     session.flush()
 

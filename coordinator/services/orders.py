@@ -172,6 +172,11 @@ def lock_all(session: Session, order_ids: Iterable[str]) -> list[Order]:
     return list(session.exec(locked).all())
 
 
+def by_ad(orders: Iterable[Order]) -> list[Order]:
+    """In the order in which every writer locks ads: an order that ends gives its amount back."""
+    return sorted(orders, key=lambda order: order.ad_id)
+
+
 def role_in(order: Order, address: str) -> Role:
     """The role of an address in an order. Raises Forbidden for a stranger."""
     role = Terms.from_dict(order.terms).role_of(address)
@@ -325,11 +330,9 @@ def expire_due(session: Session, platform: Platform, now: int, limit: int) -> in
             Order.status == OrderStatus.PENDING,
             Order.fund_by <= final_time,
         )
-        .order_by(Order.id)  # the order in which every writer locks
         .limit(limit)
     ).all()
-    for order_id in due:
-        order = lock(session, order_id)
+    for order in by_ad(lock_all(session, due)):
         if order.status == OrderStatus.PENDING:
             reason = "not funded in time"
             record(session, order, Event.FUNDING_EXPIRED, Actor.COORDINATOR, reason, now)
