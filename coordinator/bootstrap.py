@@ -18,6 +18,7 @@ from eth_utils.address import to_checksum_address
 from otc_sdk.artifacts import load
 from otc_sdk.errors import ChainError, OtcError
 from otc_sdk.keystore import PASSWORD, PRIVATE_KEY, load_account
+from otc_sdk.roles import Role
 from otc_sdk.terms import EscrowDomain
 from sqlalchemy import Engine
 
@@ -36,6 +37,7 @@ from coordinator.domain.platform import Platform
 from coordinator.services.clock import final_number
 from coordinator.services.cosigner_switch import stopped
 from coordinator.services.cosigning import CosignPolicy, cosign
+from coordinator.services.judging import judge
 from coordinator.services.ports import CosignRequest, Key, KeyDown, NodeDown
 from coordinator.settings import Settings
 from coordinator.workers import loop
@@ -194,14 +196,8 @@ def build_books(settings: Settings) -> Engine:
     return engine
 
 
-def build_cosigner(settings: Settings) -> "FastAPI":
-    from coordinator.api import cosigner as api
-    from coordinator.api.request_rate import RequestRate
-
-    token = require_cosigner_token(settings)
-    engine, node = build_books(settings), Agreed(build_pool(settings))
-    key = build_key(settings)
-    policy = CosignPolicy(
+def build_policy(settings: Settings) -> CosignPolicy:
+    return CosignPolicy(
         domain=EscrowDomain(settings.chain_id, to_checksum_address(settings.escrow)),
         token=to_checksum_address(settings.token),
         fee_recipient=to_checksum_address(settings.fee_recipient),
@@ -209,6 +205,26 @@ def build_cosigner(settings: Settings) -> "FastAPI":
         limits=build_limits(settings),
         local_stop=StopFile(settings.cosigner_stop_file).why,
     )
+
+
+def judge_by_hand(settings: Settings, request: CosignRequest, role: Role, why: str, by: str) -> str:
+    """The judge's signature, made on the co-signer's machine. Raises what judge raises."""
+    engine = build_books(settings)
+    try:
+        node, key = Agreed(build_pool(settings)), build_key(settings)
+        return judge(engine, build_policy(settings), node, key, request, role, why, by)
+    finally:
+        engine.dispose()
+
+
+def build_cosigner(settings: Settings) -> "FastAPI":
+    from coordinator.api import cosigner as api
+    from coordinator.api.request_rate import RequestRate
+
+    token = require_cosigner_token(settings)
+    engine, node = build_books(settings), Agreed(build_pool(settings))
+    key = build_key(settings)
+    policy = build_policy(settings)
 
     def sign(request: CosignRequest) -> str:
         return cosign(engine, policy, node, key, request)

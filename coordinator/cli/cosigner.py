@@ -1,20 +1,24 @@
-"""The co-signer's switch."""
+"""What a person does at the co-signer: turn its switch, judge."""
 
 import getpass
 import os
 import socket
+import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from otc_sdk.errors import OtcError
+from otc_sdk.roles import Role
 
 from coordinator.cli.console import show
 from coordinator.cli.running import DataDir, settings_of
-from coordinator.cli.session import Json
+from coordinator.cli.session import Json, Offline, Yes, ask, from_file
+from coordinator.cli.settle import gather, read_signed
+from coordinator.cli.words import outcome
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -22,7 +26,7 @@ if TYPE_CHECKING:
 app = typer.Typer(
     name="cosigner",
     no_args_is_help=True,
-    help="Stop all co-signing at once, resume it, or show how it stands.",
+    help="Stop all co-signing at once, resume it, show how it stands; judge a dispute.",
 )
 
 Why = Annotated[str, typer.Option("--why", help="The reason; it is kept and shown.")]
@@ -71,10 +75,59 @@ def status(data_dir: DataDir = None, as_json: Json = False) -> None:
     show("Co-signer", rows, as_json)
 
 
+@app.command()
+def judge(
+    offline: Offline,
+    signed: Annotated[
+        Path, typer.Option(help="A trader's `otc sign … --offline … --json`: what you agree to.")
+    ],
+    why: Why,
+    yes: Yes = False,
+    data_dir: DataDir = None,
+    as_json: Json = False,
+) -> None:
+    """Sign, as the coordinator, what a trader signed: a dispute that the arbitrator left.
+
+    Only a person does this, on the co-signer's machine, with its settings and key: the co-signer
+    itself never judges. The order must be disputed in a final block and the ruling window be over;
+    the trader brings both signatures to the chain with `otc settle`.
+
+    Example:
+
+        otc cosigner judge --offline order.json --signed seller.json --why "no proof of payment"
+        --json > judgement.json
+    """
+    from coordinator.bootstrap import judge_by_hand
+    from coordinator.services.ports import CosignRequest
+
+    if offline is None:
+        raise OtcError("give the order's file: --offline FILE")
+    order, given = from_file(offline), read_signed(signed)
+    units, until, signatures = gather(order, [given])
+    [(role, signature)] = signatures.items()
+    request = CosignRequest(order.terms.to_dict(), units, until, "0x" + signature.hex())
+    ask(f"Judge order {order.id}, {outcome(order, units)}, as the {role.label} signed?", yes)
+    with failures(), redirect_stdout(sys.stderr):  # logs must not mix with the result
+        made = judge_by_hand(settings_of(data_dir), request, role, why, person())
+    rows = {
+        "order": order.id,
+        "role": Role.COORDINATOR.label,
+        "signer": order.terms.coordinator,
+        "to_buyer_units": str(units),
+        "valid_until": until,
+        "signature": made,
+    }
+    show("Judged", rows, as_json)
+
+
+def person() -> str:
+    return f"{getpass.getuser()}@{socket.gethostname()}"
+
+
 def turn(stop: bool, why: str, data_dir: Path | None, as_json: bool) -> None:
     from coordinator.services import cosigner_switch
 
-    by = f"{getpass.getuser()}@{socket.gethostname()}"
+    by = person()
     with books(data_dir) as engine:
         cosigner_switch.turn(engine, stop, why, by, int(time.time()))
     show("Stopped" if stop else "Resumed", {"stopped": stop, "why": why, "by": by}, as_json)
@@ -83,24 +136,37 @@ def turn(stop: bool, why: str, data_dir: Path | None, as_json: bool) -> None:
 @contextmanager
 def books(data_dir: Path | None) -> Iterator["Engine"]:
     """The co-signer's database. Raises OtcError for what goes wrong with it."""
-    from sqlalchemy.exc import ArgumentError, DBAPIError
+    from sqlalchemy.exc import ArgumentError
 
-    from coordinator.db.session import DatabaseDown, make_engine, require_up
-    from coordinator.domain.errors import Refused
+    from coordinator.db.session import make_engine, require_up
 
     try:
         engine = make_engine(url_of_books(data_dir))
     except ArgumentError as error:
         raise OtcError("the co-signer's database has no URL of PostgreSQL") from error
     try:
-        require_up(engine)
-        yield engine
-    except (DatabaseDown, Refused) as error:
+        with failures():
+            require_up(engine)
+            yield engine
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def failures() -> Iterator[None]:
+    """Turn refusals and what is down into one OtcError."""
+    from sqlalchemy.exc import DBAPIError
+
+    from coordinator.db.session import DatabaseDown
+    from coordinator.domain.errors import Refused
+    from coordinator.services.ports import KeyDown, NodeDown
+
+    try:
+        yield
+    except (DatabaseDown, KeyDown, NodeDown, Refused) as error:
         raise OtcError(str(error)) from error
     except DBAPIError as error:
         raise OtcError(f"the co-signer's database: {error.orig}") from error
-    finally:
-        engine.dispose()
 
 
 def url_of_books(data_dir: Path | None) -> str:

@@ -8,7 +8,8 @@ from coordinator.db.columns import seconds, units
 class Cosignature(SQLModel, table=True):
     """Written by the co-signer alone: what it signed, and what it refused and why.
 
-    The traders are empty in rows older than the limits of a trader.
+    The traders are empty in rows older than the limits of a trader; `judge` and `why` name the
+    person who judged, and are empty in what the machine decided.
     """
 
     __tablename__ = "cosignatures"
@@ -22,6 +23,8 @@ class Cosignature(SQLModel, table=True):
     buyer: str = Field(max_length=42, sa_column_kwargs={"server_default": ""})
     signature: str | None = None
     refusal: str | None = Field(default=None, max_length=500)
+    judge: str | None = Field(default=None, max_length=200)
+    why: str | None = Field(default=None, max_length=500)
     at: int = Field(sa_column=seconds(index=True))
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from otc_sdk.policy import State
 from otc_sdk.roles import Role
 from otc_sdk.terms import Terms
 
@@ -49,6 +50,15 @@ def require_validity(valid_until: int, now: int) -> None:
             "cosign_validity",
             f"valid_until {valid_until} is not within {MAX_VALIDITY_SECONDS} seconds from {now}",
         )
+
+
+def require_judges_turn(terms: Terms, state: State, time: int) -> None:
+    """Raise Later unless the order is disputed and the arbitrator's time to rule is over."""
+    if not state.disputed_at:
+        raise Later("judge_undisputed", "no final block holds a dispute of this order")
+    due = state.disputed_at + terms.ruling_window_seconds
+    if time < due:
+        raise Later("judge_early", f"the arbitrator alone rules until {due}; it is {time}")
 
 
 def require_order_limit(amount_units: int, order_units: int) -> None:

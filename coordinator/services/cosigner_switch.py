@@ -41,6 +41,14 @@ def require_running(session: Session, local_stop: LocalStop) -> None:
         raise Later("cosign_stopped", f"co-signing is stopped: {why}")
 
 
+def require_reason(why: str) -> str:
+    """Raise Invalid unless a person said why."""
+    why = why.strip()
+    if not 0 < len(why) <= MAX_WHY_CHARS or "\x00" in why:
+        raise Invalid("why", f"a reason of 1 to {MAX_WHY_CHARS} characters is needed")
+    return why
+
+
 def newest(session: Session) -> CosignerSwitch | None:
     return session.exec(
         select(CosignerSwitch).order_by(col(CosignerSwitch.id).desc()).limit(1)
@@ -52,9 +60,7 @@ def turn(engine: Engine, stop: bool, why: str, by: str, now: int) -> None:
 
     Raises Invalid without a reason, Conflict if that is how it stands.
     """
-    why = why.strip()
-    if not 0 < len(why) <= MAX_WHY_CHARS or "\x00" in why:
-        raise Invalid("why", f"a reason of 1 to {MAX_WHY_CHARS} characters is needed")
+    why = require_reason(why)
     with transaction(engine) as session:
         last = newest(session)
         if (last is not None and last.stopped) == stop:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import structlog
 from otc_sdk import messages
 from otc_sdk.errors import OtcError
+from otc_sdk.roles import Role
 from otc_sdk.terms import EscrowDomain, Terms, vault_address
 from sqlalchemy import Engine, delete
 from sqlmodel import Session, col, func, or_, select
@@ -50,15 +51,7 @@ def cosign(
     Later is no decision: it is logged but not written down, and asking again is right.
     """
     terms = parse(request)
-    row = Cosignature(
-        order_id="0x" + terms.order_id(policy.domain).hex(),
-        to_buyer_units=request.to_buyer_units,
-        valid_until=request.valid_until,
-        amount_units=terms.amount_units,
-        seller=terms.seller,
-        buyer=terms.buyer,
-        at=node.head().time,
-    )
+    row = entry(policy, terms, request, node.head().time)
     try:
         return decide(engine, policy, node, key, terms, request, row)
     except Refused as refusal:
@@ -69,6 +62,19 @@ def cosign(
             reason=refusal.message,
         )
         raise
+
+
+def entry(policy: CosignPolicy, terms: Terms, request: CosignRequest, now: int) -> Cosignature:
+    """What is to be written down of a request."""
+    return Cosignature(
+        order_id="0x" + terms.order_id(policy.domain).hex(),
+        to_buyer_units=request.to_buyer_units,
+        valid_until=request.valid_until,
+        amount_units=terms.amount_units,
+        seller=terms.seller,
+        buyer=terms.buyer,
+        at=now,
+    )
 
 
 def decide(
@@ -93,21 +99,25 @@ def decide(
         with transaction(engine) as session:
             keep_refusal(session, row, refusal)
         raise
+    limits = policy.limits if request.to_buyer_units else ()
     with transaction(engine) as session:
-        # One signature at a time, or two could pass a limit together.
-        lock(session)
-        require_running(session, policy.local_stop)
-        known = signed_before(session, row)
-        return known if known is not None else sign(session, policy, key, row)
+        return sign(session, policy, key, row, limits)
 
 
-def sign(session: Session, policy: CosignPolicy, key: Key, row: Cosignature) -> str:
-    """Raises Later for what would pass a limit or while the chain is halted, KeyDown."""
+def sign(
+    session: Session, policy: CosignPolicy, key: Key, row: Cosignature, limits: tuple[Limit, ...]
+) -> str:
+    """Sign, once. Raises KeyDown, or Later: over a limit, stopped, or the chain is halted."""
+    # One signature at a time, or two could pass a limit together.
+    lock(session)
+    require_running(session, policy.local_stop)
+    known = signed_before(session, row)
+    if known is not None:
+        return known
     halted = halting.halted(session, policy.domain.chain_id)
     if halted is not None:
         raise Later("cosign_halted", f"the chain is halted: {halted}")
-    if row.to_buyer_units:
-        require_limits(session, policy.limits, row)
+    require_limits(session, limits, row)
     order_id = bytes.fromhex(row.order_id[2:])
     message = messages.settlement(policy.domain, order_id, row.to_buyer_units, row.valid_until)
     row.signature = "0x" + key.sign(message).hex()
@@ -162,7 +172,7 @@ def require_allowed(
     """Raise Refused unless all hold: terms, size, time, counterparty's signature, chain."""
     require_terms(policy, key, terms)
     require_validity(request.valid_until, now)
-    require_counterparty(policy, node, terms, request)
+    require_consent(policy, node, terms, request, giving_role(terms, request.to_buyer_units))
     needed = 1
     if request.to_buyer_units:
         require_order_limit(terms.amount_units, policy.order_units)
@@ -170,11 +180,10 @@ def require_allowed(
     require_chain(policy, node, terms, terms.order_id(policy.domain), needed)
 
 
-def require_counterparty(
-    policy: CosignPolicy, node: ChainReader, terms: Terms, request: CosignRequest
+def require_consent(
+    policy: CosignPolicy, node: ChainReader, terms: Terms, request: CosignRequest, role: Role
 ) -> None:
-    """Raise Forbidden unless the trader who gives way has signed this very settlement."""
-    role = giving_role(terms, request.to_buyer_units)
+    """Raise Forbidden unless the trader of this role has signed this very settlement."""
     order_id = terms.order_id(policy.domain)
     message = messages.settlement(
         policy.domain, order_id, request.to_buyer_units, request.valid_until
