@@ -131,6 +131,7 @@ def build_api(settings: Settings) -> "FastAPI":
 
     from coordinator.api.app import create_app
     from coordinator.api.context import Context
+    from coordinator.api.rate_limits import RateLimits
 
     return create_app(
         Context(
@@ -140,6 +141,7 @@ def build_api(settings: Settings) -> "FastAPI":
             now=wall_clock,
             public_domain=settings.public_domain,
             max_lag_seconds=settings.max_lag_seconds,
+            rate_limits=RateLimits(settings.rate_limit_percent),
         )
     )
 

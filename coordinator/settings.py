@@ -79,6 +79,8 @@ class Settings(BaseSettings):
 
     # /ready fails once the newest block read is older than this.
     max_lag_seconds: int = Field(default=120, ge=1, le=86_400)
+    # Of every rate limit of the API; 0 turns them off.
+    rate_limit_percent: int = Field(default=100, ge=0, le=1_000_000)
     log_format: Literal["json", "console"] = "json"
     poll_seconds: float = Field(default=0.5, gt=0, le=60)
 

@@ -5,6 +5,7 @@ from fastapi import FastAPI
 from coordinator.api import ads, auth, errors, health, orders, platform
 from coordinator.api.body_limit import BodyLimit
 from coordinator.api.context import Context
+from coordinator.api.rate_limits import RateLimitByAddress
 
 DESCRIPTION = """
 Non-custodial OTC trading: ads, orders, settlements and disputes.
@@ -20,6 +21,7 @@ def create_app(context: Context) -> FastAPI:
     app.state.context = context
     errors.install(app)
     app.add_middleware(BodyLimit)
+    app.add_middleware(RateLimitByAddress, limits=context.rate_limits)
     for module in (platform, health, auth, ads, orders):
         app.include_router(module.router)
     return app

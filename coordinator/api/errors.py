@@ -9,6 +9,7 @@ from psycopg.errors import DeadlockDetected, LockNotAvailable, SerializationFail
 from sqlalchemy.exc import InterfaceError, OperationalError
 from starlette.exceptions import HTTPException
 
+from coordinator.api.rate_limits import TooManyRequests, answer
 from coordinator.domain import errors
 from coordinator.services.ports import ChainHalted, KeyDown, NodeDown
 
@@ -62,8 +63,15 @@ def on_outage(_: Request, error: Exception) -> JSONResponse:
     return refusal(UNAVAILABLE, "unavailable", f"{what} does not answer; try again")
 
 
+def on_too_many(_: Request, error: Exception) -> JSONResponse:
+    if not isinstance(error, TooManyRequests):
+        raise error
+    return answer(error)
+
+
 def install(app: FastAPI) -> None:
     app.add_exception_handler(errors.Refused, on_refused)
+    app.add_exception_handler(TooManyRequests, on_too_many)
     app.add_exception_handler(RequestValidationError, on_malformed)
     app.add_exception_handler(HTTPException, on_http)
     for outage in (OperationalError, InterfaceError, NodeDown, KeyDown):

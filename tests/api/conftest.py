@@ -10,6 +10,7 @@ from otc_sdk.client import Client
 
 from coordinator.api.app import create_app
 from coordinator.api.context import Context
+from coordinator.api.rate_limits import RateLimits
 from tests.serving import served
 from tests.world import PLATFORM, World
 
@@ -17,7 +18,12 @@ Sign = Callable[[LocalAccount], Client]
 
 
 @pytest.fixture
-def api(world: World) -> Iterator[str]:
+def limits() -> RateLimits:
+    return RateLimits()
+
+
+@pytest.fixture
+def api(world: World, limits: RateLimits) -> Iterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         domain = f"127.0.0.1:{listener.getsockname()[1]}"
         context = Context(
@@ -26,6 +32,7 @@ def api(world: World) -> Iterator[str]:
             verify_1271=world.chain.verify_1271,
             now=lambda: world.now,
             public_domain=domain,
+            rate_limits=limits,
         )
         with served(create_app(context), listener):
             yield f"http://{domain}"

@@ -11,6 +11,7 @@ from otc_sdk.errors import ApiError
 from otc_sdk.terms import EscrowDomain
 
 from coordinator.api.app import create_app
+from coordinator.api.context import Context
 from coordinator.db.ads import Ad
 from coordinator.db.orders import Order
 from coordinator.db.session import transaction
@@ -134,7 +135,7 @@ def test_fiat_may_be_given_instead(client: People) -> None:
 def test_the_page_of_the_api(http: httpx.Client) -> None:
     assert http.get("/docs").status_code == 200
     paths = http.get("/openapi.json").json()["paths"]
-    app = create_app(None)  # type: ignore[arg-type]
+    app = create_app(Context(*[None] * 5))  # type: ignore[arg-type]
     assert set(app.openapi()["paths"]) == set(paths)
     assert "/orders/{order_id}/settlements" in paths
 
