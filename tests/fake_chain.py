@@ -58,6 +58,7 @@ class FakeChain:
     final_number: int = 0
     forks: int = 0
     deployed: set[str] = field(default_factory=set)
+    chain_id: int = CHAIN_ID
     says_1271: Verify1271 = field(default=lambda *_: False)
 
     def __post_init__(self) -> None:
@@ -72,7 +73,7 @@ class FakeChain:
         number = len(self.blocks)
         time = at if at is not None else self.now + BLOCK_SECONDS
         parent = self.blocks[-1].hash if self.blocks else "0x" + "00" * 32
-        block_hash = "0x" + keccak(text=f"{parent} {number} {self.forks}").hex()
+        block_hash = "0x" + keccak(text=f"{self.chain_id} {parent} {number} {self.forks}").hex()
         header = Header(number, block_hash, parent, time)
         self.blocks.append(header)
         self.logs += [
@@ -125,7 +126,9 @@ class FakeChain:
     def has_code(self, address: str, block: int | None = None) -> bool:
         """A contract that is there from the beginning, or the vault of a settled order."""
         return address in self.deployed or any(
-            vault_address(EscrowDomain(CHAIN_ID, log.address), bytes.fromhex(log.topics[1][2:]))
+            vault_address(
+                EscrowDomain(self.chain_id, log.address), bytes.fromhex(log.topics[1][2:])
+            )
             == address
             for log in self.until(block)
             if log.topics[0] == TOPIC_OF["Settled"]

@@ -78,8 +78,9 @@ WANT = Want(
 class World:
     """What people, the chain and time do, in one call each; and what the books then say."""
 
-    def __init__(self, engine: Engine) -> None:
-        self.engine, self.chain, self.platform = engine, FakeChain(), PLATFORM
+    def __init__(self, engine: Engine, platform: Platform = PLATFORM) -> None:
+        self.engine, self.platform = engine, platform
+        self.chain = FakeChain(chain_id=platform.domain.chain_id)
         self.watcher = watcher_of(self)
 
     @property

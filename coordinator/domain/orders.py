@@ -29,6 +29,7 @@ class Event(StrEnum):
     UNSETTLED = "unsettled"
     UNSETTLED_PAID = "unsettled_paid"
     UNSETTLED_DISPUTED = "unsettled_disputed"
+    UNSETTLED_UNFUNDED = "unsettled_unfunded"
     DISPUTED = "disputed"
     PAID_OUT = "paid_out"
     REFUNDED = "refunded"
@@ -80,6 +81,8 @@ TRANSITIONS: dict[tuple[OrderStatus, Event], Transition] = {
     **{(s, E.UNSETTLED): Transition(S.AWAITING_PAYMENT, COORDINATOR) for s in IN_FLIGHT},
     **{(s, E.UNSETTLED_PAID): Transition(S.PAID, COORDINATOR) for s in IN_FLIGHT},
     **{(s, E.UNSETTLED_DISPUTED): Transition(S.DISPUTED, COORDINATOR) for s in IN_FLIGHT},
+    # The deposit that was to be paid back has vanished, or never was the whole amount.
+    **{(s, E.UNSETTLED_UNFUNDED): Transition(S.EXPIRED, COORDINATOR) for s in IN_FLIGHT},
     **{
         (status, E.REFUND_AGREED): Transition(S.AWAITING_REFUND, SIGNERS, None, "settle")
         for status in (S.PENDING, S.EXPIRED, S.CANCELLED, *FUNDED)

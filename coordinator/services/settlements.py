@@ -312,12 +312,14 @@ def failed(session: Session, order: Order, settlement_id: int, reason: str, now:
         Settlement.order_id == order.id, Settlement.status == "ready"
     )
     escrow = session.get_one(Escrow, order.id)
-    in_flight = OrderStatus(order.status) in IN_FLIGHT and escrow.final_funded_at > 0
+    in_flight = OrderStatus(order.status) in IN_FLIGHT
     if not in_flight or escrow.settled_tx or session.exec(ready.limit(1)).first() is not None:
         return
     event = Event.UNSETTLED
     if escrow.final_disputed_at:
         event = Event.UNSETTLED_DISPUTED
+    elif not escrow.final_funded_at:
+        event = Event.UNSETTLED_UNFUNDED
     elif order.paid_at is not None:
         event = Event.UNSETTLED_PAID
     record(session, order, event, Actor.COORDINATOR, reason, now)

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import structlog
 from otc_sdk.calls import is_settle, join_settles
-from sqlalchemy import Connection, Engine, text
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy import Engine
 
 from coordinator.db.intents import Intent
+from coordinator.db.process_lock import LockTaken, ProcessLock
 from coordinator.db.session import transaction
 from coordinator.domain import batches, fees
 from coordinator.services import claims, sender_keys, sending
@@ -83,34 +83,17 @@ class Sender:
         self.engine, self.chain_id, self.node = engine, chain_id, node
         self.now, self.escrow, self.max_day_fee_wei = now, escrow, max_day_fee_wei
         self.flight = Flight(engine, chain_id, node, final_number, now)
-        self.lock: Connection | None = None
+        self.lock = ProcessLock(engine, f"sender:{chain_id}:{node.address}")
         # As of the newest look.
         self.looked_at, self.count, self.in_flight = 0, 0, 0
         self.fees: fees.Fees = {}
 
     def hold_lock(self) -> None:
-        """Make sure that this process alone sends; the lock ends with its connection."""
+        """Make sure that this process alone sends from this key."""
         try:
-            if self.lock is not None:
-                self.lock.execute(text("select 1"))
-                return
-            self.lock = self.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-            query = text("select pg_try_advisory_lock(hashtextextended(:key, 0))")
-            key = f"sender:{self.chain_id}:{self.node.address}"
-            held = bool(self.lock.execute(query, {"key": key}).scalar())
-        except (OperationalError, InterfaceError):
-            self.release_lock()
-            raise
-        if not held:
-            self.release_lock()
-            raise NodeDown(f"another sender works for {self.node.address}")
-
-    def release_lock(self) -> None:
-        """Close the connection itself: one that went back to the pool would keep the lock."""
-        if self.lock is not None:
-            self.lock.invalidate()
-            self.lock.close()
-            self.lock = None
+            self.lock.hold()
+        except LockTaken as taken:
+            raise NodeDown(f"another sender works for {self.node.address}") from taken
 
     def step(self) -> bool:
         """Send what is new, then look after what is in flight; True if more waits."""

@@ -25,7 +25,7 @@ Settings = dict[str, str]
 def live(engine: Engine, anvil: Anvil) -> Iterator[LiveWorld]:
     world = LiveWorld(engine, anvil)
     yield world
-    world.sender.release_lock()
+    world.sender.lock.release()
     world.watcher.lock.release()
 
 

@@ -15,5 +15,5 @@ def live(engine: Engine, anvil: Anvil) -> Iterator[LiveWorld]:
     try:
         yield world
     finally:
-        world.sender.release_lock()
+        world.sender.lock.release()
         world.watcher.lock.release()

@@ -10,6 +10,7 @@ from coordinator.db.settlements import Settlement, SettlementSignature
 from coordinator.domain.cosigning import MAX_VALIDITY_SECONDS
 from coordinator.domain.errors import Conflict, Forbidden, Invalid, NotFound
 from coordinator.services import sending, settlements
+from coordinator.services.orders import lock
 from tests.world import (
     AMOUNT,
     ARBITRATOR,
@@ -18,6 +19,7 @@ from tests.world import (
     PARTIES,
     SELLER,
     STRANGER,
+    TOTAL,
     World,
 )
 
@@ -289,3 +291,20 @@ def test_an_order_whose_settlement_failed_is_where_it_was(world: World, before: 
     assert world.status(order_id) == before
     [settlement] = world.all(Settlement)
     assert (settlement.status, settlement.refusal) == ("failed", "Short()")
+
+
+def test_a_refund_of_a_deposit_that_vanished(world: World) -> None:
+    """Both agreed to pay back what was seen, and a reorg took it: nothing is locked, all is over."""
+    order_id = world.place(world.post_ad())
+    world.sign_terms(order_id)
+    world.mine(world.deposit(order_id), final=False)
+    settlement = world.sign_settlement(order_id, SELLER, 0)
+    world.sign_settlement(order_id, BUYER, 0, settlement.valid_until)
+    assert world.status(order_id) == "awaiting_refund"
+    world.chain.reorg(1)
+    world.mine()
+    with transaction(world.engine) as session:
+        order = lock(session, order_id)
+        settlements.failed(session, order, settlement.id or 0, "NothingToPay", world.now)
+    assert world.status(order_id) == "expired"
+    assert world.available(world.order(order_id).ad_id) == TOTAL

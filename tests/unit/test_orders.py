@@ -36,6 +36,7 @@ SPECIFICATION = (
     (IN_FLIGHT, "unsettled", "coordinator", "awaiting_payment"),
     (IN_FLIGHT, "unsettled_paid", "coordinator", "paid"),
     (IN_FLIGHT, "unsettled_disputed", "coordinator", "disputed"),
+    (IN_FLIGHT, "unsettled_unfunded", "coordinator", "expired"),
     (f"{FUNDED} {UNFUNDED}", "refund_agreed", SIGNERS, "awaiting_refund"),
     (f"{FUNDED} {UNFUNDED}", "disputed", "chain", "disputed"),
     (f"{FUNDED} {UNFUNDED}", "paid_out", "chain", "completed"),
