@@ -1,4 +1,4 @@
-"""Several chains in one database: each has its own watcher, ads and orders; none touches another's."""
+"""Several chains in one database: each has its own watcher, ads and orders."""
 
 from collections.abc import Iterator
 from dataclasses import replace

@@ -294,7 +294,7 @@ def test_an_order_whose_settlement_failed_is_where_it_was(world: World, before: 
 
 
 def test_a_refund_of_a_deposit_that_vanished(world: World) -> None:
-    """Both agreed to pay back what was seen, and a reorg took it: nothing is locked, all is over."""
+    """Both agreed to pay back what was seen, and a reorg took it: all is over."""
     order_id = world.place(world.post_ad())
     world.sign_terms(order_id)
     world.mine(world.deposit(order_id), final=False)
