@@ -49,6 +49,29 @@ contract SettleTest is Base {
         settle(order, AMOUNT, RELEASE);
     }
 
+    /// And each may hold all that its type can. Terms like these are unusable: a refund of nothing ends the order.
+    function test_theWidestWordsAreTaken() external {
+        address last = address(type(uint160).max);
+        Order memory order = Order({
+            token: address(token),
+            amount: type(uint128).max,
+            fee: type(uint128).max,
+            feeRecipient: last,
+            seller: last,
+            buyer: last,
+            coordinator: last,
+            arbitrator: last,
+            payBy: type(uint64).max,
+            refundWindow: type(uint32).max,
+            rulingWindow: type(uint32).max,
+            finalWindow: type(uint32).max,
+            defaultBuyerBps: type(uint16).max,
+            salt: type(uint64).max
+        });
+        vm.assertEq(escrow.settle(order, 0, FOREVER, ""), orderIdOf(order));
+        vm.assertEq(vaultOf(order).code.length, 39);
+    }
+
     // Payouts
 
     function test_releasePaysBuyerAndFee() external {
