@@ -4,6 +4,7 @@ What only one process needs and is slow to import, is imported where it is built
 """
 
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from otc_sdk.terms import EscrowDomain
 from sqlalchemy import Engine
 
 from coordinator.adapters import logs
+from coordinator.adapters.backfill_bar import BackfillBar
 from coordinator.adapters.chain.node import Node, open_web3
 from coordinator.adapters.chain.nodes import Agreed, Pool, Ranked
 from coordinator.adapters.chain.sender import Account
@@ -34,6 +36,7 @@ from coordinator.db.session import DatabaseDown, make_engine, require_up, transa
 from coordinator.db.wake import Channel, Listener
 from coordinator.domain.cosigning import WINDOWS, Limit
 from coordinator.domain.platform import Platform
+from coordinator.domain.progress import Progress
 from coordinator.services.clock import final_number
 from coordinator.services.cosigner_switch import stopped
 from coordinator.services.cosigning import CosignPolicy, cosign
@@ -43,7 +46,7 @@ from coordinator.settings import Settings
 from coordinator.workers import loop
 from coordinator.workers.keeper import Keeper
 from coordinator.workers.sender import Sender
-from coordinator.workers.watcher import Progress, Watcher
+from coordinator.workers.watcher import Watcher
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -282,13 +285,13 @@ def run_watcher(settings: Settings, stop: threading.Event) -> None:
         Agreed(pool),
         settings.start_block,
         wall_clock,
-        show_backfill,
+        BackfillBar().show if sys.stderr.isatty() else log_backfill,
         pool.report,
     )
     loop.run("watcher", watcher.step, settings.poll_seconds, stop)
 
 
-def show_backfill(progress: Progress) -> None:
+def log_backfill(progress: Progress) -> None:
     log.info("backfill", **vars(progress), percent=progress.percent)
 
 

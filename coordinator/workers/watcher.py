@@ -1,7 +1,6 @@
 """Following the chain: what one node says is seen, what all nodes say becomes final."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import structlog
 from sqlalchemy import Engine
@@ -14,6 +13,7 @@ from coordinator.domain.chain_logs import ESCROW_TOPICS, TOPICS, TRANSFER
 from coordinator.domain.errors import InvariantBroken
 from coordinator.domain.nodes import NodeReport
 from coordinator.domain.platform import Platform
+from coordinator.domain.progress import Progress
 from coordinator.domain.reconciliation import Facts
 from coordinator.services import chain, halting, node_health, reconciliation
 from coordinator.services.ports import (
@@ -34,20 +34,6 @@ MAX_BLOCKS_PER_STEP = 50
 MAX_TOPICS_PER_QUERY = 500
 MAX_CHECKS_PER_STEP = 20
 REPORT_EVERY_SECONDS = 5
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a backfill is: its blocks, and the logs of the newest range."""
-
-    first: int
-    done: int
-    last: int
-    logs: int
-
-    @property
-    def percent(self) -> int:
-        return 100 * (self.done - self.first) // max(self.last - self.first, 1)
 
 
 def quiet(_: Progress) -> None:
