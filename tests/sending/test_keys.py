@@ -37,7 +37,7 @@ def test_a_second_process_with_the_same_key_waits(world: SendingWorld) -> None:
     world.others.append(twin)
     with pytest.raises(NodeDown, match="another sender works"):
         twin.step()
-    world.sender.release_lock()
+    world.sender.lock.release()
     twin.step()
 
 

@@ -26,7 +26,7 @@ class SendingWorld(LiveWorld):
 
     def close(self) -> None:
         for sender in (self.sender, *self.others):
-            sender.release_lock()
+            sender.lock.release()
         self.watcher.lock.release()
 
     # Keys and processes
