@@ -21,6 +21,7 @@ from otc_sdk.errors import ChainError, OtcError
 from otc_sdk.keystore import PASSWORD, PRIVATE_KEY, load_account
 from otc_sdk.roles import Role
 from otc_sdk.terms import EscrowDomain
+from prometheus_client import start_http_server
 from sqlalchemy import Engine
 
 from coordinator.adapters import logs
@@ -144,6 +145,7 @@ def build_api(settings: Settings) -> "FastAPI":
             now=wall_clock,
             public_domain=settings.public_domain,
             max_lag_seconds=settings.max_lag_seconds,
+            metrics_token=settings.metrics_token.get_secret_value(),
             rate_limits=RateLimits(settings.rate_limit_percent),
         )
     )
@@ -379,15 +381,28 @@ PROCESSES = {
 def secrets_of(settings: Settings) -> set[str]:
     """What the settings hold that must not be in a log."""
     urls = [urlsplit(url) for url in (settings.database_url, *settings.rpc_urls)]
-    known = {settings.cosigner_token.get_secret_value(), *(url.password or "" for url in urls)}
+    tokens = (settings.cosigner_token, settings.metrics_token)
+    known = {*(token.get_secret_value() for token in tokens), *(url.password or "" for url in urls)}
     known |= {os.environ.get(name, "") for name in (PRIVATE_KEY, PASSWORD)}
     return known - {""}
+
+
+def serve_metrics(name: str, settings: Settings) -> None:
+    """This process' own metrics, on loopback, if a port is set. Raises OtcError if it is taken."""
+    if settings.metrics_port == 0:
+        return
+    port = settings.metrics_port + list(PROCESSES).index(name)
+    try:
+        start_http_server(port, addr="127.0.0.1")
+    except OSError as error:
+        raise OtcError(f"OTC_METRICS_PORT: port {port} is taken") from error
 
 
 def run_process(name: str, settings: Settings, stop: threading.Event) -> None:
     """Run one process until `stop`; while database or node are down at its start, it waits."""
     fields = {"worker": name, "chain_id": settings.chain_id}
     logs.configure(settings.log_format, fields, secrets_of(settings))
+    serve_metrics(name, settings)
     log.info("started")
     while not stop.is_set():
         try:

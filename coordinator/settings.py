@@ -81,6 +81,10 @@ class Settings(BaseSettings):
     max_lag_seconds: int = Field(default=120, ge=1, le=86_400)
     # Of every rate limit of the API; 0 turns them off.
     rate_limit_percent: int = Field(default=100, ge=0, le=1_000_000)
+    # If set, GET /metrics wants it as a bearer token.
+    metrics_token: SecretStr = SecretStr("")
+    # The processes' own metrics on loopback: this port and the four after it; 0 for none.
+    metrics_port: int = Field(default=0, ge=0, le=65_531)
     log_format: Literal["json", "console"] = "json"
     poll_seconds: float = Field(default=0.5, gt=0, le=60)
 

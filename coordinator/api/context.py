@@ -25,6 +25,7 @@ class Context:
     now: Callable[[], int]
     public_domain: str
     max_lag_seconds: int = MAX_LAG_SECONDS
+    metrics_token: str = ""
     rate_limits: RateLimits = field(default_factory=RateLimits)
 
 

@@ -20,7 +20,7 @@ from coordinator.domain.cosigning import (
     require_within,
 )
 from coordinator.domain.errors import Forbidden, Invalid, Later, Refused
-from coordinator.services import halting
+from coordinator.services import halting, metrics
 from coordinator.services.cosigner_switch import LocalStop, lock, require_running
 from coordinator.services.ports import ChainReader, CosignRequest, Key
 
@@ -53,8 +53,11 @@ def cosign(
     terms = parse(request)
     row = entry(policy, terms, request, node.head().time)
     try:
-        return decide(engine, policy, node, key, terms, request, row)
+        signature = decide(engine, policy, node, key, terms, request, row)
+        metrics.COSIGNATURES.inc()
+        return signature
     except Refused as refusal:
+        metrics.COSIGN_REFUSALS.labels(refusal.code).inc()
         log.warning(
             "cosign later" if isinstance(refusal, Later) else "cosign refused",
             order_id=row.order_id,

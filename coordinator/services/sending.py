@@ -9,7 +9,7 @@ from sqlmodel import Session, col, func, select
 from coordinator.db.intents import Attempt, Intent, Slot
 from coordinator.db.orders import Order
 from coordinator.db.wake import Channel, notify
-from coordinator.services import halting, sender_keys, settlements
+from coordinator.services import halting, metrics, sender_keys, settlements
 from coordinator.services.claims import is_dispute
 from coordinator.services.order_log import append
 from coordinator.services.orders import lock
@@ -143,6 +143,9 @@ def mined(session: Session, slot_id: int, receipt: Receipt, final: bool, now: in
     """
     slot = session.get_one(Slot, slot_id, with_for_update=True)
     first = slot.tx_hash != receipt.tx_hash
+    if first:
+        metrics.MINED.labels(str(receipt.succeeded).lower()).inc()
+        metrics.GAS.inc(receipt.gas_used)
     slot.tx_hash, slot.gas_used, slot.fee_wei = receipt.tx_hash, receipt.gas_used, receipt.fee_wei
     slot.block_number, slot.block_hash = receipt.block_number, receipt.block_hash
     slot.status = "final" if final else "mined"

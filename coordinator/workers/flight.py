@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from coordinator.db.intents import Attempt, Slot
 from coordinator.db.session import transaction
 from coordinator.domain import batches, fees
-from coordinator.services import sending
+from coordinator.services import metrics, sending
 from coordinator.services.ports import Call, ChainSender, FeeTooHigh, NodeDown, Receipt
 
 log = structlog.get_logger()
@@ -123,6 +123,7 @@ class Flight:
         """Whatever the node says, it is not asked again before REBROADCAST_AFTER_SECONDS."""
         try:
             self.node.broadcast(raw)
+            metrics.BROADCASTS.inc()
             log.info("broadcast", tx_hash=tx_hash)
         finally:
             with transaction(self.engine) as session:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 import structlog
 from sqlalchemy.exc import InterfaceError, OperationalError
 
+from coordinator.services import metrics
 from coordinator.services.ports import NodeDown
 
 log = structlog.get_logger()
@@ -35,8 +36,11 @@ def run(
         if stop.is_set():
             return
         try:
-            more = step()
+            with metrics.STEP_SECONDS.labels(name).time():
+                more = step()
+            metrics.STEPS.labels(name).inc()
         except (NodeDown, OperationalError, InterfaceError) as error:
+            metrics.OUTAGES.labels(name).inc()
             log.warning("waiting", worker=name, error=str(error).splitlines()[0], seconds=wait)
             ended.wait(wait)
             wait = min(wait * 2, MAX_WAIT_SECONDS)

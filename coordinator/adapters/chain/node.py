@@ -16,6 +16,7 @@ from web3.types import RPCEndpoint
 
 from coordinator.adapters.chain.failover import Failover, open_provider
 from coordinator.domain.chain_logs import checksummed
+from coordinator.services import metrics
 from coordinator.services.ports import Header, NodeDown, RawLog
 
 GET_BLOCK = RPCEndpoint("eth_getBlockByNumber")
@@ -76,11 +77,12 @@ class Node:
 
     def ask(self, method: str, *params: Any) -> Any:
         """The result. Raises RpcError, or what the transport raises."""
-        answer: Any = self.provider.make_request(RPCEndpoint(method), list(params))
-        if answer.get("error") is not None:
-            error = answer["error"]
-            raise RpcError(int(error.get("code", 0)), str(error.get("message", ""))[:300])
-        return answer["result"]
+        with metrics.rpc(self.name, method):
+            answer: Any = self.provider.make_request(RPCEndpoint(method), list(params))
+            if answer.get("error") is not None:
+                error = answer["error"]
+                raise RpcError(int(error.get("code", 0)), str(error.get("message", ""))[:300])
+            return answer["result"]
 
     @outage
     def chain_id(self) -> int:
