@@ -29,6 +29,8 @@ DAY_SECONDS = 86_400
 # Refusals are written down for people to read. A caller who makes more is in the log only.
 MAX_REFUSALS_PER_DAY = 10_000
 REFUSALS_KEPT_SECONDS = 90 * DAY_SECONDS
+# A caller chooses what an error quotes.
+MAX_REASON_CHARS = 500
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,9 @@ def parse(request: CosignRequest) -> Terms:
     try:
         return Terms.from_dict(request.terms)
     except OtcError as error:
-        raise Invalid("malformed_terms", str(error)) from error
+        reason = str(error)[:MAX_REASON_CHARS]
+        log.warning("cosign refused", order_id=None, code="malformed_terms", reason=reason)
+        raise Invalid("malformed_terms", reason) from error
 
 
 def signed_before(session: Session, row: Cosignature) -> str | None:
@@ -160,7 +164,7 @@ def keep_refusal(session: Session, row: Cosignature, refusal: Refused) -> None:
     repeats = session.exec(select(func.count()).where(refused, *same)).one()
     others = session.exec(select(func.count()).where(refused, today)).one()
     if not repeats and others < MAX_REFUSALS_PER_DAY:
-        row.refusal = refusal.message[:500]
+        row.refusal = refusal.message[:MAX_REASON_CHARS]
         session.add(row)
 
 
@@ -176,11 +180,9 @@ def require_allowed(
     require_terms(policy, key, terms)
     require_validity(request.valid_until, now)
     require_consent(policy, node, terms, request, giving_role(terms, request.to_buyer_units))
-    needed = 1
     if request.to_buyer_units:
         require_order_limit(terms.amount_units, policy.order_units)
-        needed = terms.amount_units
-    require_chain(policy, node, terms, terms.order_id(policy.domain), needed)
+    require_chain(policy, node, terms, request.to_buyer_units)
 
 
 def require_consent(
@@ -218,10 +220,14 @@ def require_terms(policy: CosignPolicy, key: Key, terms: Terms) -> None:
 
 
 def require_chain(
-    policy: CosignPolicy, node: ChainReader, terms: Terms, order_id: bytes, needed_units: int
+    policy: CosignPolicy, node: ChainReader, terms: Terms, to_buyer_units: int
 ) -> None:
-    """Raise Forbidden for a settled vault, Later unless it holds this much in a final block."""
-    vault = vault_address(policy.domain, order_id)
+    """Raise Forbidden for a settled vault, Later unless a final block holds what is needed.
+
+    That is the amount, if the buyer gets any of it; of a vault that is short all goes back.
+    """
+    needed_units = terms.amount_units if to_buyer_units else 1
+    vault = vault_address(policy.domain, terms.order_id(policy.domain))
     if node.has_code(vault):
         raise Forbidden("cosign_settled", f"the order's vault {vault} is settled already")
     final = node.final_head()

@@ -39,7 +39,6 @@ def judge(
     before its turn and while co-signing is stopped.
     """
     terms = parse(request)
-    order_id = terms.order_id(policy.domain)
     row = entry(policy, terms, request, node.head().time)
     row.judge, row.why = by[:200], require_reason(why)
     if role not in TRADERS:
@@ -52,7 +51,7 @@ def judge(
     final = node.final_head()
     state = node.escrow_state(policy.domain.escrow, row.order_id, final.number)
     require_judges_turn(terms, state, final.time)
-    require_chain(policy, node, terms, order_id, terms.amount_units)
+    require_chain(policy, node, terms, request.to_buyer_units)
     with transaction(engine) as session:
         signature = sign(session, policy, key, row, limits=())
     log.warning(

@@ -302,6 +302,15 @@ def test_a_refusal_and_a_delay_are_logged_with_the_order(desk: Desk) -> None:
     assert all(entry["reason"] for entry in mine)
 
 
+def test_malformed_terms_are_logged_in_few_words(desk: Desk) -> None:
+    request = desk.request(desk.terms())
+    with capture_logs() as logs, pytest.raises(Invalid):
+        desk.cosign(replace(request, terms={**request.terms, "seller": "0x" + "z" * 5000}))
+    [entry] = logs
+    assert (entry["event"], entry["code"]) == ("cosign refused", "malformed_terms")
+    assert len(entry["reason"]) <= cosigning.MAX_REASON_CHARS
+
+
 def test_a_key_that_is_down_uses_up_no_limit(desk: Desk) -> None:
     desk.limit("day", AMOUNT)
     first, second = desk.terms(1), desk.terms(2)

@@ -13,7 +13,7 @@ from coordinator.domain.errors import Refused
 from coordinator.services.cosigner_switch import turn
 from coordinator.services.judging import judge
 from tests.cosigning import HOUR, Desk
-from tests.fake_chain import of_order
+from tests.fake_chain import of_order, transfer
 from tests.world import AMOUNT, ARBITRATOR, BUYER, COORDINATOR, PLATFORM, SELLER
 
 SHARE = AMOUNT // 3
@@ -100,6 +100,14 @@ def test_a_share_beyond_the_amount(desk: Desk, units: int) -> None:
 @pytest.mark.parametrize("why", ["", " ", "x" * 501])
 def test_without_a_reason(desk: Desk, why: str) -> None:
     refused(desk, "why", disputed(desk), why=why)
+
+
+def test_a_vault_that_fell_short_is_given_back(desk: Desk) -> None:
+    terms = disputed(desk)
+    desk.chain.mine(transfer(terms.token, desk.vault(terms), SELLER.address, 1))
+    desk.chain.finalize()
+    refused(desk, "cosign_unfunded", terms, units=SHARE)
+    assert judged(desk, terms, units=0)
 
 
 def test_a_settled_order(desk: Desk) -> None:
