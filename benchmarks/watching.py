@@ -7,30 +7,39 @@ Orders are funded and settled by real transactions on a local chain; both loops 
 """
 
 import json
+import os
+import platform as machine
+import sys
+import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psutil
 from eth_account.signers.local import LocalAccount
+from eth_utils.address import to_checksum_address
 from otc_sdk import calls, messages
 from otc_sdk.artifacts import load
 from otc_sdk.roles import Role
-from otc_sdk.terms import Terms
+from otc_sdk.terms import Terms, vault_address
 from sqlalchemy import Engine, func
 from sqlmodel import col, select
-from web3 import Web3
 
 from coordinator.adapters.chain.node import Node
 from coordinator.adapters.chain.nodes import Agreed, Pool, Ranked
 from coordinator.db.chain import Log
+from coordinator.db.orders import Order
 from coordinator.db.session import transaction
 from coordinator.domain.chain_logs import decode
 from coordinator.services import ads, orders, users
-from coordinator.workers.watcher import Watcher
+from coordinator.stack.database import EmbeddedDatabase
+from coordinator.workers.watcher import RANGE_THRESHOLD_BLOCKS, Watcher
 from scripts.compile import ROOT
 from tests.chain import TOKEN_SUPPLY_UNITS, Anvil, account_of
+from tests.database import DatabaseServer
 from tests.world import OFFER, PLATFORM, UNIT, WANT
 
 RESULTS = Path(__file__).parent / "results" / "watching.json"
@@ -58,7 +67,7 @@ class Bench:
         self.platform = replace(
             PLATFORM, domain=anvil.deploy_escrow(), token=anvil.deploy_token(self.gas)
         )
-        self.start = anvil.w3.eth.block_number
+        self.start = self.reach = anvil.w3.eth.block_number
 
     def now(self) -> int:
         return self.anvil.now()
@@ -99,8 +108,6 @@ class Bench:
             self.anvil.send(self.gas, sender, calls.call("multiSend(bytes)", packed))
 
     def vault(self, terms: Terms) -> str:
-        from otc_sdk.terms import vault_address
-
         return vault_address(self.platform.domain, terms.order_id(self.platform.domain))
 
     def packed(self, vault: str) -> bytes:
@@ -123,23 +130,20 @@ class Bench:
 
     # What is measured
 
-    def bare(self) -> tuple[float, int]:
+    def bare(self) -> dict[str, float]:
         """The usual loop: web3 fetches and decodes, nothing is kept."""
-        w3 = self.anvil.w3
-        token = w3.eth.contract(
-            Web3.to_checksum_address(self.platform.token), abi=load("TetherMock")["abi"]
+        eth, last = self.anvil.w3.eth, self.anvil.w3.eth.block_number
+        token = eth.contract(
+            to_checksum_address(self.platform.token), abi=load("TetherMock")["abi"]
         )
-        escrow = w3.eth.contract(
-            Web3.to_checksum_address(self.platform.domain.escrow), abi=load("Escrow")["abi"]
-        )
-        last = w3.eth.block_number
+        escrow_address = to_checksum_address(self.platform.domain.escrow)
+        escrow = eth.contract(escrow_address, abi=load("Escrow")["abi"])
         begun, found = time.perf_counter(), 0
-        for contract, name in ((token, "Transfer"), (escrow, "Settled")):
-            event = contract.events[name]()
+        for event in (token.events["Transfer"](), escrow.events["Settled"]()):
             found += len(event.get_logs(from_block=self.start, to_block=last))
-        return time.perf_counter() - begun, found
+        return rate(found, begun)
 
-    def lean(self) -> tuple[float, int]:
+    def lean(self) -> dict[str, float]:
         """Our own reading and decoding, nothing is kept."""
         node, escrow = self.node(), self.platform.domain.escrow
         last = node.head().number
@@ -147,19 +151,171 @@ class Bench:
         logs = node.logs_in_range(self.start, last, [], escrow)
         logs += node.logs_in_range(self.start, last, [], self.platform.token)
         found = sum(1 for e in logs if decode(escrow, e.address, e.topics, e.data))
-        return time.perf_counter() - begun, found
+        return rate(found, begun)
 
-    def backfill(self) -> tuple[float, int]:
+    def backfill(self) -> dict[str, float]:
+        """The watcher, from nothing to the last final range; comparing with the chain is apart."""
         watcher = self.watcher()
+        self.reach = self.node().final_head().number
         begun = time.perf_counter()
-        while watcher.step():
-            pass
+        while watcher.cursor().final_number < self.reach:
+            watcher.take_range(watcher.cursor(), self.reach)
+        with transaction(self.engine) as session:
+            figures = rate(session.exec(select(func.count(col(Log.id)))).one(), begun)
+            ended = session.exec(select(func.count()).where(Order.status == "completed")).one()
+        watcher.lock.release()
+        if ended != self.count:
+            raise RuntimeError(f"{ended} of {self.count} orders are completed")
+        return figures
+
+    def new_blocks(self, count: int) -> dict[str, float]:
+        """Milliseconds of our own from a block's existence until all see it, and until the buyer
+        may pay; the node's answers are in it, the waits between polls are not.
+        """
+        placed = self.place()[:count]
+        watcher = self.watcher()
+        run_out(watcher)
+        seen, payable = [], []
+        for _, _, terms in placed:
+            self.anvil.send(
+                self.gas, self.platform.token, calls.transfer(self.vault(terms), AMOUNT)
+            )
+            begun = time.perf_counter()
+            run_out(watcher)
+            seen.append(1000 * (time.perf_counter() - begun))
+            self.anvil.rpc("anvil_mine", hex(FINAL_AFTER_BLOCKS))
+            begun = time.perf_counter()
+            run_out(watcher)
+            payable.append(1000 * (time.perf_counter() - begun))
+        watcher.lock.release()
+        return {
+            **percentiles("block_to_seen_ms", seen),
+            **percentiles("final_to_compared_ms", payable),
+        }
+
+    def memory(self, vaults: int) -> dict[str, float]:
+        """Of this process, before and after a backfill that watches so many vaults."""
+        me = psutil.Process()
+        with transaction(self.engine) as session:
+            have = session.exec(select(func.count()).select_from(Order)).one()
+            session.connection().exec_driver_sql(MORE_ORDERS, (vaults - have,))
+        watcher = self.watcher()
+        before = me.memory_info().rss
+        self.anvil.rpc("anvil_mine", hex(2 * RANGE_THRESHOLD_BLOCKS))
+        begun = time.perf_counter()
+        run_out(watcher)
         seconds = time.perf_counter() - begun
         watcher.lock.release()
-        with transaction(self.engine) as session:
-            return seconds, session.exec(select(func.count(col(Log.id)))).one()
+        return {
+            "vaults": vaults,
+            "before_mib": before >> 20,
+            "after_mib": me.memory_info().rss >> 20,
+            "range_seconds": round(seconds, 2),
+        }
+
+
+# Copies of one order with ids and vaults of their own: only those are looked at.
+MORE_ORDERS = """
+    with template as (select * from orders limit 1), number as (
+        select '0x' || lpad(to_hex(n), 64, '0') as id, '0x' || lpad(to_hex(n), 40, '0') as vault
+        from generate_series(1, %s) n
+    )
+    insert into orders
+    select (jsonb_populate_record(null::orders, to_jsonb(t) || jsonb_build_object(
+        'id', n.id, 'vault', n.vault, 'status', 'expired'))).*
+    from template t, number n
+"""
+
+
+def run_out(watcher: Watcher) -> None:
+    while watcher.step():
+        pass
+
+
+def rate(events: int, begun: float) -> dict[str, float]:
+    seconds = time.perf_counter() - begun
+    return {"events": events, "seconds": round(seconds, 2), "per_second": round(events / seconds)}
+
+
+def percentiles(name: str, values: list[float]) -> dict[str, float]:
+    ordered = sorted(values)
+    return {
+        f"{name}_p50": round(ordered[len(ordered) // 2], 1),
+        f"{name}_p99": round(ordered[int(len(ordered) * 0.99)], 1),
+    }
 
 
 def chunks(items: list[Any], size: int) -> Iterator[list[Any]]:
     for at in range(0, len(items), size):
         yield items[at : at + size]
+
+
+@contextmanager
+def engine() -> Iterator[Engine]:
+    """A fresh database on a server of its own."""
+    with tempfile.TemporaryDirectory(prefix="otc-") as folder:
+        embedded = EmbeddedDatabase(Path(folder) / "pg")
+        server = DatabaseServer(embedded.start())
+        made = server.connect(server.create())
+        try:
+            yield made
+        finally:
+            made.dispose()
+            server.admin.dispose()
+            embedded.stop()
+
+
+def measure(count: int, blocks: int, vaults: int) -> dict[str, Any]:
+    anvil = Anvil().start()
+    try:
+        with engine() as books:
+            bench = Bench(anvil, books, count)
+            say(f"{count} orders: placing, funding, settling")
+            placed = bench.place()
+            bench.fund(placed)
+            bench.settle(placed)
+            anvil.rpc("anvil_mine", hex(RANGE_THRESHOLD_BLOCKS + FINAL_AFTER_BLOCKS + 1))
+            say("reading them: web3 alone, our reader alone, the watcher")
+            figures: dict[str, Any] = {"bare_web3": bench.bare(), "bare_reader": bench.lean()}
+            figures["backfill"] = bench.backfill()
+            figures["backfill_of_bare_web3"] = ratio(figures, "bare_web3")
+            figures["backfill_of_bare_reader"] = ratio(figures, "bare_reader")
+            say(f"{blocks} new deposits, one after the other")
+            figures["latency"] = bench.new_blocks(blocks)
+            say(f"{vaults} vaults watched")
+            figures["memory"] = bench.memory(vaults)
+            return figures
+    finally:
+        anvil.stop()
+
+
+def ratio(figures: dict[str, Any], of: str) -> float:
+    return float(round(figures["backfill"]["per_second"] / figures[of]["per_second"], 2))
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+def main() -> None:
+    short = "--short" in sys.argv[1:]
+    scale = 10 if short else 1
+    figures = {
+        "command": "python benchmarks/watching.py",
+        "machine": {
+            "system": machine.platform(),
+            "cores": os.cpu_count(),
+            "load_at_start": round(os.getloadavg()[0], 1),
+            "python": machine.python_version(),
+        },
+        "targets": {"backfill_per_second": 5000, "backfill_of_bare": 0.5},
+        **measure(ORDERS // scale, NEW_BLOCKS // scale, VAULTS_IN_MEMORY // scale),
+    }
+    text = json.dumps(figures, indent=2) + "\n"
+    print(text, end="")
+    if not short:
+        RESULTS.write_text(text)
+
+
+if __name__ == "__main__":
+    main()

@@ -96,12 +96,15 @@ class Watcher:
             node_health.report(session, self.chain_id, self.node_reports(), self.now())
 
     def advance(self) -> bool:
-        if self.backfill():
+        final = self.node.final_head()
+        cursor = self.cursor()
+        if final.number - cursor.number > RANGE_THRESHOLD_BLOCKS:
+            self.take_range(cursor, self.agreed.final_head().number)
             return True
-        self.backfilled_from = 0
         more = self.follow()
         try:
-            more = self.finalize() or more
+            if final.number > cursor.final_number:
+                more = self.finalize() or more
             self.reconcile()
         except ChainHalted:
             raise
@@ -129,6 +132,8 @@ class Watcher:
     def follow(self) -> bool:
         cursor = self.cursor()
         head = self.node.head()
+        if head.hash == cursor.hash:
+            return False
         if self.rewind_if_needed(cursor):
             return True
         headers, logs = self.read_blocks(cursor, head)
@@ -192,18 +197,21 @@ class Watcher:
     def read_logs(self, header: Header) -> list[RawLog]:
         """A block's logs. Where its filter does not fit an empty answer, all nodes are asked."""
         logs = self.node.logs_of_block(header.hash, TOPICS)
-        if not logs and self.is_suspect(header):
+        if self.is_suspect(header, logs):
             logs = self.agreed.logs_of_block(header.hash, TOPICS)
             log.warning("empty logs", chain_id=self.chain_id, block=header.number, found=len(logs))
         return logs
 
-    def is_suspect(self, header: Header) -> bool:
-        """Whether logs of our escrow or token may be in a block that is said to have none."""
-        domain, token = self.platform.domain, bytes.fromhex(self.platform.token[2:])
-        escrow = bytes.fromhex(domain.escrow[2:])
-        wanted = [(token, bytes.fromhex(TRANSFER[2:]))]
-        wanted += [(escrow, bytes.fromhex(topic[2:])) for topic in ESCROW_TOPICS]
-        return any(may_hold(header.bloom, parts) for parts in wanted)
+    def is_suspect(self, header: Header, logs: list[RawLog]) -> bool:
+        """Whether logs of our token or escrow may be in a block that is said to have none of it."""
+        ours = {self.platform.token: [TRANSFER], self.platform.domain.escrow: list(ESCROW_TOPICS)}
+        said = {entry.address for entry in logs}
+        return any(
+            may_hold(header.bloom, (bytes.fromhex(address[2:]), bytes.fromhex(topic[2:])))
+            for address, topics in ours.items()
+            if address not in said
+            for topic in topics
+        )
 
     # What is final
 
@@ -211,7 +219,12 @@ class Watcher:
         """Let all nodes say what was in the blocks that became final; True if more blocks did."""
         cursor = self.cursor()
         final = self.agreed.final_head()
-        number = min(final.number, cursor.number, cursor.final_number + MAX_BLOCKS_PER_STEP)
+        reach = min(final.number, cursor.number)
+        if reach - cursor.final_number > RANGE_THRESHOLD_BLOCKS:
+            self.take_range(cursor, reach)
+            return True
+        self.backfilled_from = 0
+        number = min(reach, cursor.final_number + MAX_BLOCKS_PER_STEP)
         if number <= cursor.final_number:
             return False
         last = final if number == final.number else self.agreed.header(number)
@@ -241,18 +254,14 @@ class Watcher:
             raise NodeDown("the nodes' logs and headers do not fit together")
         return times
 
-    def backfill(self) -> bool:
-        """Far behind, take in a range of final blocks at once; False if it is not far.
+    def take_range(self, cursor: Cursor, reach: int) -> None:
+        """Take in a range of blocks up to `reach`, all final, at once.
 
         The range is halved when it fails, down to one block, and grows when it works.
         """
-        cursor = self.cursor()
-        first = cursor.final_number + 1
-        if self.node.final_head().number - first < RANGE_THRESHOLD_BLOCKS:
-            return False
-        final = self.agreed.final_head()
         self.require_same(cursor)
-        last = min(first + self.range_blocks - 1, final.number)
+        first = cursor.final_number + 1
+        last = min(first + self.range_blocks - 1, reach)
         try:
             logs = self.read_range(first, last)
         except NodesDisagree:
@@ -262,15 +271,14 @@ class Watcher:
                 raise
             self.range_blocks //= 2
             log.info("smaller range", chain_id=self.chain_id, blocks=self.range_blocks)
-            return True
+            return
         header = self.agreed.header(last)
         if header is None:
             raise NodeDown(f"no node has the final block {last}")
         self.keep_final(header, logs)
         self.range_blocks = min(self.range_blocks * 2, MAX_RANGE_BLOCKS)
         self.backfilled_from = self.backfilled_from or first
-        self.progress(Progress(self.backfilled_from, last, final.number, len(logs)))
-        return True
+        self.progress(Progress(self.backfilled_from, last, reach, len(logs)))
 
     def require_same(self, cursor: Cursor) -> None:
         """Halt the chain unless our final block is still in it."""

@@ -14,7 +14,7 @@ from coordinator.domain.chain_logs import TRANSFER
 from coordinator.services.chain import MAX_FOREIGN_LOGS_PER_ORDER
 from coordinator.services.ports import ChainHalted, NodeDown, RawLog
 from coordinator.services.reconciliation import EVERY_SECONDS, RETRY_SECONDS
-from coordinator.workers.watcher import Watcher
+from coordinator.workers.watcher import RANGE_THRESHOLD_BLOCKS, Watcher
 from tests.chain import account_of
 from tests.fake_chain import Event, FakeChain, topic, transfer
 from tests.world import AMOUNT, PLATFORM, SELLER, World
@@ -154,6 +154,24 @@ def test_people_see_deposits_while_the_second_node_is_down(suspicious: Suspiciou
     assert suspicious.status(order_id) == "pending"
     suspicious.honest.down = False
     suspicious.read()
+    assert suspicious.status(order_id) == "awaiting_payment"
+
+
+def test_what_was_seen_for_long_becomes_final_at_once_when_the_second_node_is_back(
+    suspicious: Suspicious,
+) -> None:
+    order_id = signed(suspicious)
+    suspicious.honest.down = True
+    for _ in range(5):
+        for _ in range(RANGE_THRESHOLD_BLOCKS // 2):
+            suspicious.chain.mine()
+        suspicious.mine()
+    suspicious.mine(suspicious.deposit(order_id))
+    assert suspicious.escrow(order_id).seen_units == AMOUNT
+    assert suspicious.cursor().final_number == 0
+    suspicious.honest.down = False
+    suspicious.read()
+    assert suspicious.cursor().final_number == suspicious.chain.final_number
     assert suspicious.status(order_id) == "awaiting_payment"
 
 
