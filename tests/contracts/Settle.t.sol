@@ -312,7 +312,7 @@ contract SettleTest is Base {
 
     function faulty(uint256 fault) private view returns (Order memory order) {
         order = makeOrder();
-        if (fault == 0) order.amount = 0;
+        if (fault == 0) (order.amount, order.fee) = (0, 0);
         if (fault == 1) order.fee = AMOUNT / 20 + 1;
         if (fault == 2) order.defaultBuyerBps = 10_001;
         if (fault == 3) order.feeRecipient = address(0);
