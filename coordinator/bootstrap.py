@@ -240,7 +240,7 @@ def build_cosigner(settings: Settings) -> "FastAPI":
         with transaction(engine) as session:
             return stopped(session, policy.local_stop)
 
-    rate = RequestRate(settings.cosigner_requests_per_minute, time.monotonic)
+    rate = RequestRate(settings.cosigner_requests_per_minute)
     return api.create_app(sign, why_stopped, key.address, token, rate)
 
 

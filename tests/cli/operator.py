@@ -5,7 +5,6 @@ PYTEST_DONT_REWRITE: test modules import this before pytest does.
 
 import socket
 from collections.abc import Iterator
-from time import monotonic
 
 import pytest
 from sqlalchemy import Engine
@@ -33,9 +32,7 @@ def live(engine: Engine, anvil: Anvil) -> Iterator[LiveWorld]:
 def cosigner() -> Iterator[int]:
     """The port of a co-signer that nobody asks to sign."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        app = create_app(
-            lambda _: "", lambda: None, COORDINATOR.address, "token", RequestRate(1, monotonic)
-        )
+        app = create_app(lambda _: "", lambda: None, COORDINATOR.address, "token", RequestRate(1))
         with served(app, listener):
             yield listener.getsockname()[1]
 
