@@ -177,6 +177,22 @@ def keep_logs(
     session: Session, platform: Platform, logs: Sequence[RawLog], times: dict[str, int]
 ) -> dict[Identity, tuple[str, str | None]]:
     """Store the logs that concern our orders; the order or two orders of each, by identity."""
+    rows = rows_of(session, platform, logs, times)
+    if rows:
+        statement = insert(Log).on_conflict_do_update(
+            index_elements=["chain_id", "block_hash", "log_index"], set_={"orphaned": False}
+        )
+        session.connection().execute(statement, rows)
+    return {
+        (row["block_hash"], row["log_index"]): (row["order_id"], row["into_order_id"])
+        for row in rows
+    }
+
+
+def rows_of(
+    session: Session, platform: Platform, logs: Sequence[RawLog], times: dict[str, int]
+) -> list[dict[str, Any]]:
+    """The rows that logs make: those that concern our orders. Nothing is written."""
     decoded = [
         (log, found)
         for log in logs
@@ -185,7 +201,7 @@ def keep_logs(
     ]
     ours = attribute(session, platform.domain.chain_id, decoded)
     ours = without_spam(session, platform, ours)
-    rows = [
+    return [
         {
             "chain_id": platform.domain.chain_id, "block_hash": log.block_hash,
             "block_number": log.block_number, "block_time": times[log.block_hash],
@@ -196,12 +212,6 @@ def keep_logs(
         }
         for log, found, order_id, into in ours
     ]  # fmt: skip
-    if rows:
-        statement = insert(Log).on_conflict_do_update(
-            index_elements=["chain_id", "block_hash", "log_index"], set_={"orphaned": False}
-        )
-        session.connection().execute(statement, rows)
-    return {(log.block_hash, log.log_index): (one, into) for log, _, one, into in ours}
 
 
 Attributed = tuple[RawLog, Decoded, str, str | None]

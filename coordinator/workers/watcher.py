@@ -288,17 +288,9 @@ class Watcher:
 
     def read_range(self, first: int, last: int) -> list[RawLog]:
         """The escrow's events, and the transfers of our vaults."""
-        logs = self.agreed.logs_in_range(first, last, [], self.platform.domain.escrow)
         with transaction(self.engine) as session:
             vaults = chain.watched_vaults(session, self.chain_id)
-        for at in range(0, len(vaults), MAX_TOPICS_PER_QUERY):
-            some = [topic_of(vault) for vault in vaults[at : at + MAX_TOPICS_PER_QUERY]]
-            logs += self.transfers(first, last, some)
-        return list(set(logs))
-
-    def transfers(self, first: int, last: int, vaults: list[str]) -> list[RawLog]:
-        into = self.agreed.logs_in_range(first, last, [TRANSFER, None, vaults], None)
-        return into + self.agreed.logs_in_range(first, last, [TRANSFER, vaults], None)
+        return range_logs(self.agreed, self.platform.domain.escrow, vaults, first, last)
 
     # What the contract says itself
 
@@ -337,7 +329,7 @@ class Watcher:
             last = min(first + MAX_RANGE_BLOCKS - 1, number)
             for topics in by_order:
                 logs += self.agreed.logs_in_range(first, last, topics, escrow)
-            logs += self.transfers(first, last, [topic_of(target.vault)])
+            logs += transfers(self.agreed, first, last, [topic_of(target.vault)])
         times = self.times_of(logs)
         try:
             with transaction(self.engine) as session:
@@ -346,6 +338,22 @@ class Watcher:
                 )
         except InvariantBroken as broken:
             self.halt(str(broken))
+
+
+def range_logs(
+    node: ChainReader, escrow: str, vaults: list[str], first: int, last: int
+) -> list[RawLog]:
+    """The escrow's events and the transfers of the vaults, each once."""
+    logs = node.logs_in_range(first, last, [], escrow)
+    for at in range(0, len(vaults), MAX_TOPICS_PER_QUERY):
+        some = [topic_of(vault) for vault in vaults[at : at + MAX_TOPICS_PER_QUERY]]
+        logs += transfers(node, first, last, some)
+    return list(set(logs))
+
+
+def transfers(node: ChainReader, first: int, last: int, vaults: list[str]) -> list[RawLog]:
+    into = node.logs_in_range(first, last, [TRANSFER, None, vaults], None)
+    return into + node.logs_in_range(first, last, [TRANSFER, vaults], None)
 
 
 def topic_of(address: str) -> str:
