@@ -101,7 +101,7 @@ class Watcher:
         if final.number - cursor.number > RANGE_THRESHOLD_BLOCKS:
             self.take_range(cursor, self.agreed.final_head().number)
             return True
-        more = self.follow()
+        more = self.follow(cursor)
         try:
             if final.number > cursor.final_number:
                 more = self.finalize() or more
@@ -129,8 +129,7 @@ class Watcher:
 
     # What is seen
 
-    def follow(self) -> bool:
-        cursor = self.cursor()
+    def follow(self, cursor: Cursor) -> bool:
         head = self.node.head()
         if head.hash == cursor.hash:
             return False
@@ -296,9 +295,11 @@ class Watcher:
 
     def reconcile(self) -> None:
         """Compare orders that changed, or were not compared for long, with the chain's state."""
-        number = self.cursor().final_number
         with transaction(self.engine) as session:
             due = reconciliation.due(session, self.chain_id, self.now(), MAX_CHECKS_PER_STEP)
+        if not due:
+            return
+        number = self.cursor().final_number
         for target in due:
             if self.compare(target, number) is not None:
                 self.reread(target, number)
