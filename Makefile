@@ -81,6 +81,10 @@ coverage: install  ## Lines and branches of the contracts that their tests reach
 bench-gas: install  ## Gas of every verb, into benchmarks/results/gas.json
 	$(BIN)/python benchmarks/gas.py
 
+.PHONY: bench-sending
+bench-sending: install  ## Settlements a second, and signature to broadcast, into benchmarks/results/sending.json
+	$(BIN)/python benchmarks/sending.py
+
 .PHONY: bench-gas-check
 bench-gas-check: install  ## That no verb costs more gas than committed
 	$(BIN)/python benchmarks/gas.py --check

@@ -16,7 +16,9 @@ from coordinator.services import sender_keys
 from coordinator.workers.sender import Sender
 from tests.chain import Anvil
 from tests.findings.world import FINAL_AFTER_BLOCKS, MAX_FEE_WEI, LiveWorld
-from tests.world import AMOUNT, BUYER, SELLER
+from tests.world import AMOUNT, BUYER, SELLER, TOTAL
+
+ORDERS_PER_AD = TOTAL // AMOUNT
 
 
 class SendingWorld(LiveWorld):
@@ -52,10 +54,15 @@ class SendingWorld(LiveWorld):
 
     def agreed(self, count: int = 1) -> list[str]:
         """Orders whose traders have both signed a release: settlements that wait."""
-        orders = [self.funded() for _ in range(count)]
+        orders = self.funded_many(count)
         for order_id in orders:
             self.split(order_id, AMOUNT)
         return orders
+
+    def funded_many(self, count: int) -> list[str]:
+        """From as few ads as hold so many."""
+        ads = [self.post_ad() for _ in range(0, count, ORDERS_PER_AD)]
+        return [self.funded(ads[number // ORDERS_PER_AD]) for number in range(count)]
 
     def settle_directly(self, order_id: str, tip_wei: int = 10**11) -> None:
         """The traders settle without us, and pay enough to be the first in the block."""
