@@ -33,7 +33,7 @@ class Timeline:
         self.events: list[Event] = []
         self.began = time.monotonic()
         self.lock = threading.RLock()
-        self.shown: set[str] = set()
+        self.shown: set[tuple[str, str]] = set()
 
     def add(
         self, order: str, who: str, what: str, tx_hash: str | None = None, gas: int | None = None
@@ -49,8 +49,8 @@ class Timeline:
         with self.lock:
             for sent in transactions:
                 tx_hash = sent["tx_hash"]
-                if tx_hash and tx_hash not in self.shown:
-                    self.shown.add(tx_hash)
+                if tx_hash and (order, tx_hash) not in self.shown:
+                    self.shown.add((order, tx_hash))  # one batch settles several orders
                     verb = sent["key"].split(":")[0]
                     act = COORDINATOR_ACTS.get(verb, f"sends: {verb}")
                     self.add(order, "coordinator", act, tx_hash, sent["gas_used"])

@@ -217,5 +217,6 @@ def require_once(result: Mapping[str, Any]) -> None:
     assert sent == {
         "a": [settle], "b": [settle], "c": [], "d": [dispute, settle], "e": [dispute, settle],
     }  # fmt: skip
-    hashes = [t["tx_hash"] for order in result["orders"] for t in order["transactions"]]
-    assert len(set(hashes)) == len(hashes)
+    for order in result["orders"]:
+        hashes = [t["tx_hash"] for t in order["transactions"]]
+        assert len(set(hashes)) == len(hashes)
