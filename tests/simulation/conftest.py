@@ -5,22 +5,16 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from tests.database import DatabaseServer
 from tests.simulation.bench import AnvilBench, Bench, FakeBench, anvil_bench
 from tests.simulation.hall import Hall
-from tests.simulation.runner import quiet
+from tests.simulation.runner import open_hall, quiet
 
 
-@pytest.fixture(scope="session")
-def hall(database_server: DatabaseServer) -> Iterator[Hall]:
+@pytest.fixture(scope="package")
+def hall() -> Iterator[Hall]:
     """One database for many seeds, one after the other."""
-    name = database_server.create()
-    made = Hall(database_server.url(name))
-    try:
+    with open_hall() as made:
         yield made
-    finally:
-        made.close()
-        database_server.drop(name)
 
 
 @pytest.fixture(autouse=True)

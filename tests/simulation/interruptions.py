@@ -10,8 +10,8 @@ import psycopg
 from sqlalchemy import Engine, event
 from sqlmodel import Session
 
-# A step has about this many boundaries: between statements, commits and requests to a node.
-MAX_BOUNDARIES = 40
+# A step has up to about so many boundaries: between statements, commits and requests to a node.
+BOUNDARIES = (10, 40, 120)
 LOCK_TIMEOUT = "300ms"
 
 
@@ -36,7 +36,7 @@ class Boundaries:
         self.open_transactions = 0
 
     def arm(self, what: Interruption, chance: Random) -> None:
-        self.what, self.left = what, chance.randint(1, MAX_BOUNDARIES)
+        self.what, self.left = what, chance.randint(1, chance.choice(BOUNDARIES))
 
     def disarm(self) -> None:
         self.what = self.left = None

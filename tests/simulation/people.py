@@ -9,7 +9,7 @@ from otc_sdk.roles import Role
 from otc_sdk.terms import Terms
 
 from coordinator.services.ports import CosignRefused, CosignRequest
-from tests.simulation.actors import BUYERS, BY_ADDRESS, GAS_KEYS, SELLERS, STRANGER
+from tests.simulation.actors import BUYERS, BY_ADDRESS, GAS_KEYS, SELLERS, STRANGER, Consent
 from tests.simulation.world import DOMAIN, TOKEN, WRONG_TOKEN, Simulation
 from tests.world import AMOUNT
 
@@ -153,19 +153,21 @@ def freeze(world: Simulation, row: Any) -> None:
 
 
 def ask_cosigner(world: Simulation, row: Any) -> None:
-    """Whoever stole the keeper's token asks, with the wrong trader's signature."""
+    """Whoever stole the keeper's token asks: too early with a true consent, or with a false one."""
     terms, valid = Terms.from_dict(row.terms), until(world)
-    units = world.chance.choice((0, terms.amount_units, terms.amount_units // 2))
-    thief = BY_ADDRESS[row.seller if units == 0 else row.buyer]
+    units = world.chance.choice((0, terms.amount_units, terms.amount_units, AMOUNT // 2))
+    giving, other = (B, S) if units == 0 else (S, B)
+    role = world.chance.choice((giving, other))
     message = messages.settlement(DOMAIN, terms.order_id(DOMAIN), units, valid)
-    signature = "0x" + messages.sign(thief, message).hex()
+    signature = "0x" + messages.sign(BY_ADDRESS[terms.holder(role)], message).hex()
+    world.consents.add(Consent(row.id, role, units, valid))
     request = CosignRequest(row.terms, units, valid, signature)
 
     def steal() -> None:
         with suppress(CosignRefused):
             world.cosigner("api").cosign(request)
 
-    world.ask(f"a thief asks for {units} of {row.id[:8]}", steal)
+    world.ask(f"a thief asks for {units} of {row.id[:8]}, signed by {role.label}", steal)
 
 
 def use_gas_key(world: Simulation, row: Any) -> None:
@@ -178,7 +180,7 @@ def use_gas_key(world: Simulation, row: Any) -> None:
 HABITS: dict[str, tuple[tuple[float, Act], ...]] = {
     "pending": (
         (6, sign_terms), (6, fund), (1, fund_short), (1, fund_more), (0.3, fund_wrong),
-        (0.3, withdraw), (0.3, refund), (0.2, open_dispute), (0.2, settle_directly),
+        (0.3, withdraw), (0.5, refund), (0.2, open_dispute), (0.2, settle_directly),
     ),
     "awaiting_payment": (
         (6, mark_paid), (1, release), (1, refund), (0.5, ask_refund_as_seller), (1, split),
@@ -203,7 +205,7 @@ HABITS: dict[str, tuple[tuple[float, Act], ...]] = {
     "cancelled": ((1, fund), (1, sweep), (0.5, release), (0.5, refund)),
     "expired": ((2, fund), (1, release), (2, refund), (1, settle_directly), (1, request_refund)),
 }  # fmt: skip
-ANY: tuple[tuple[float, Act], ...] = ((0.2, use_gas_key), (0.2, ask_cosigner))
+ANY: tuple[tuple[float, Act], ...] = ((0.2, use_gas_key), (0.5, ask_cosigner))
 
 
 def act(world: Simulation) -> None:

@@ -8,9 +8,9 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
@@ -20,8 +20,11 @@ import structlog
 from coordinator.stack.database import EmbeddedDatabase
 from tests.database import TEMPLATE, DatabaseServer
 from tests.simulation.hall import Hall
+from tests.simulation.plants import PLANTS
 from tests.simulation.seed import Failed, run
 
+# Where it is memory, a database costs no disk.
+MEMORY = Path("/dev/shm")  # noqa: S108 - for a folder of its own
 LAST_STEPS = 25
 MAX_FAILURES = 5
 
@@ -34,8 +37,9 @@ def quiet() -> None:
 
 
 @contextmanager
-def hall() -> Iterator[Hall]:
-    with tempfile.TemporaryDirectory(prefix="otc-") as folder:
+def open_hall() -> Iterator[Hall]:
+    memory = MEMORY if MEMORY.is_dir() else None
+    with tempfile.TemporaryDirectory(prefix="otc-", dir=memory) as folder:
         embedded = EmbeddedDatabase(Path(folder) / "pg")
         server = DatabaseServer(embedded.start())
         server.execute("alter system set synchronous_commit = off")
@@ -52,10 +56,10 @@ def hall() -> Iterator[Hall]:
 
 def main() -> int:
     options = parse()
-    begun = time.monotonic()
+    begun, end = time.monotonic(), options.first + options.seeds
     with ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn")) as pool:
         parts = [
-            pool.submit(work, options.first + job, options.first + options.seeds, options.jobs)
+            pool.submit(work, range(options.first + job, end, options.jobs), options.plant)
             for job in range(options.jobs)
         ]
         results = [part.result() for part in parts]
@@ -75,6 +79,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, default=100, help="how many")
     parser.add_argument("--from", dest="first", type=int, default=0, help="the first")
     parser.add_argument("--jobs", type=int, default=2, help="processes at once")
+    parser.add_argument("--plant", choices=PLANTS, help="a bug to plant, to see it found")
     return parser.parse_args()
 
 
@@ -87,14 +92,15 @@ class Part:
     failed: list[int] = field(default_factory=list)
 
 
-def work(first: int, end: int, stride: int) -> Part:
-    """Every `stride`th seed, up to MAX_FAILURES of them that fail."""
+def work(seeds: Iterable[int], plant: str | None) -> Part:
+    """Run seeds, up to MAX_FAILURES of them that fail."""
     quiet()
     part = Part()
-    with hall() as made:
-        for seed in range(first, end, stride):
+    planted = PLANTS[plant] if plant else None
+    with open_hall() as made, planted.bug() if planted else nullcontext():
+        for seed in seeds:
             try:
-                part.counts += run(made, seed).counts
+                part.counts += run(made, seed, planted.weather if planted else None).counts
             except Failed as failed:
                 part.failed.append(seed)
                 print(report(failed), flush=True)

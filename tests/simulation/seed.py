@@ -9,7 +9,7 @@ from tests.simulation import people
 from tests.simulation.faults import LIES
 from tests.simulation.hall import SENDERS, Hall
 from tests.simulation.invariants import Judge, Violated
-from tests.simulation.world import Simulation, Weather
+from tests.simulation.world import PLATFORM, Simulation, Weather
 
 STEPS = 50
 WORKERS = ("watcher", "watcher", "keeper", *SENDERS)
@@ -59,7 +59,7 @@ def happen(world: Simulation) -> None:
     """One step of the world."""
     acts: tuple[tuple[float, Callable[[Simulation], None]], ...] = (
         (36, a_person), (36, a_worker), (18, a_block), (2, time), (3, reorg), (4, change_weather),
-        (1, skew), (1, rival),
+        (1, skew), (1, rival), (2, a_thief),
     )  # fmt: skip
     ((_, chosen),) = world.chance.choices(acts, [weight for weight, _ in acts])
     chosen(world)
@@ -72,6 +72,22 @@ def a_person(world: Simulation) -> None:
 def a_worker(world: Simulation) -> None:
     name = world.chance.choice(WORKERS)
     world.interruptible(lambda: world.step(name))
+
+
+def a_thief(world: Simulation) -> None:
+    """A seller whose buyer has paid asks for the refund all the same, waits, and takes it."""
+    paid = [row for row in world.order_rows() if row.status == "paid"]
+    if not paid:
+        return
+    row = world.chance.choice(paid)
+    round_of_work(world)
+    world.truth.mine(at=max(world.truth.now + 1, row.pay_by))
+    people.request_refund(world, row)
+    world.truth.mine()
+    round_of_work(world)
+    world.truth.mine(at=world.truth.now + PLATFORM.refund_window_seconds)
+    people.refund_alone(world, row)
+    round_of_work(world)
 
 
 def rival(world: Simulation) -> None:
