@@ -47,7 +47,7 @@ SEEDS ?= 100
 FROM ?= 0
 .PHONY: simulate
 simulate: install  ## SEEDS worlds from seed FROM on: faults, lies, deaths and reorgs; see docs/simulation.md
-	$(BIN)/python -m tests.simulation --seeds $(SEEDS) --from $(FROM) --jobs $(JOBS)
+	$(BIN)/python -m tests.simulation --seeds $(SEEDS) --from $(FROM) --jobs $(JOBS) $(if $(PLANT),--plant $(PLANT))
 
 .PHONY: brownie
 brownie: .venv-brownie/done node_modules/done  ## Brownie's tests; then scripts/brownie console, run deploy, ...

@@ -39,7 +39,7 @@ def work(live: LiveWorld) -> None:
 def live(engine: Engine, anvil: Anvil) -> Iterator[LiveWorld]:
     world = LiveWorld(engine, anvil)
     yield world
-    world.sender.release_lock()
+    world.sender.lock.release()
     world.watcher.lock.release()
 
 

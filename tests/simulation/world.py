@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 from types import SimpleNamespace
 from typing import Any
@@ -17,6 +18,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from coordinator.adapters.chain.node import Node
 from coordinator.adapters.chain.nodes import Agreed, Pool, Ranked
 from coordinator.adapters.chain.sender import Account
+from coordinator.bootstrap import read_final_number
 from coordinator.domain.errors import InvariantBroken, Refused
 from coordinator.domain.platform import Platform
 from coordinator.services.chain import EpochLost
@@ -174,7 +176,8 @@ class Simulation(World):
         if name in SENDERS:
             account = self.account(SENDERS.index(name))
             return Sender(
-                engine, DOMAIN.chain_id, account, lambda: Agreed(pool).final_head().number,
+                engine, DOMAIN.chain_id, account,
+                partial(read_final_number, engine, DOMAIN.chain_id),
                 lambda: self.now, DOMAIN.escrow,
             )  # fmt: skip
         return Keeper(engine, PLATFORM, self.cosigner(name), lambda: self.now)
