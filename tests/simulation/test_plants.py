@@ -9,7 +9,7 @@ from tests.simulation.seed import Failed, run
 # Seeds in which the bug must show. `make simulate PLANT=name` takes as many as you like.
 WITHIN = 25
 # Found early, so that every test run can afford them; the others' figures are in the docs.
-QUICK = ("seen-in-ledger", "posted-twice", "cosigned-without-consent", "orphans-forgotten")
+QUICK = ("seen-in-ledger", "posted-twice", "cosigned-without-consent")
 
 
 def first_failure(hall: Hall, plant: Plant) -> str:
