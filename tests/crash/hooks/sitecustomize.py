@@ -31,6 +31,7 @@ class Point:
 
 
 KEPT_LOGS = ("coordinator.services.chain", "keep_logs")
+TRIED_BATCH = ("coordinator.adapters.chain.sender", "Account.try_batch")
 SIGNED = ("coordinator.services.settlements", "add_signature")
 POINTS = {
     "sender-signed-not-sent": Point(
@@ -40,6 +41,12 @@ POINTS = {
         "sender", "coordinator.adapters.chain.sender", "Account.broadcast", True
     ),
     "sender-slot-not-committed": Point("sender", "coordinator.services.sending", "take_slot", True),
+    "sender-batch-not-committed": Point(
+        "sender", "coordinator.services.sending", "take_slot", True, TRIED_BATCH
+    ),
+    "sender-batch-signed-not-sent": Point(
+        "sender", "coordinator.workers.flight", "Flight.broadcast", False, TRIED_BATCH
+    ),
     "watcher-read-not-committed": Point(
         "watcher", "coordinator.services.chain", "ingest", True, KEPT_LOGS
     ),
