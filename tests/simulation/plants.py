@@ -190,5 +190,5 @@ PLANTS = {
     ),
     "watchtower-asleep": Plant(watchtower_asleep, "a buyer who paid is defended"),
     "used-nonce-is-success": Plant(used_nonce_is_success, "every order ends"),
-    "first-node-believed": Plant(first_node_believed, "the books are the chain's", LYING),
+    "first-node-believed": Plant(first_node_believed, "no chain halts", LYING),
 }

@@ -163,11 +163,12 @@ def heal(world: Simulation, judge: Judge) -> None:
     world.workers["rival"] = None
     world.hall.connections["rival"].close()
     work_until_quiet(world, judge)
-    if not world.halted:
-        world.truth.mine(at=world.truth.now + 30_000)
-        world.note("all windows pass")
-        work_until_quiet(world, judge)
-        judge.at_end()
+    world.truth.mine(at=world.truth.now + 30_000)
+    world.note("all windows pass")
+    work_until_quiet(world, judge)
+    if world.halted:
+        raise Violated("no chain halts while final blocks stay", world.halted)
+    judge.at_end()
 
 
 def work_until_quiet(world: Simulation, judge: Judge) -> None:
