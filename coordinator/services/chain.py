@@ -270,6 +270,21 @@ def without_spam(session: Session, platform: Platform, ours: list[Attributed]) -
     return result
 
 
+def count_missing(
+    session: Session, chain_id: int, first: int, last: int, logs: Sequence[RawLog]
+) -> int:
+    """How many logs the books have of these blocks that are not among `logs`."""
+    said = {(log.block_hash, log.log_index) for log in logs}
+    rows = session.exec(
+        select(Log.block_hash, Log.log_index).where(
+            Log.chain_id == chain_id,
+            col(Log.block_number).between(first, last),
+            col(Log.orphaned).is_(False),
+        )
+    ).all()
+    return sum((block_hash, log_index) not in said for block_hash, log_index in rows)
+
+
 def rewind(session: Session, platform: Platform, epoch: int, ancestor: Header, now: int) -> int:
     """Undo what was only seen above `ancestor`; rows stay, marked orphaned. Returns the depth.
 

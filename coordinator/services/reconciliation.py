@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import structlog
 from otc_sdk.policy import State
-from sqlmodel import Session, and_, col, or_, select
+from sqlmodel import Session, and_, col, not_, or_, select
 
 from coordinator.db.chain import Cursor
 from coordinator.db.escrows import Escrow
@@ -18,6 +18,9 @@ from coordinator.services.orders import begin_payment, lock
 log = structlog.get_logger()
 # How often an open order is compared although nothing happened.
 EVERY_SECONDS = 300
+# An ended order that was never settled may still receive tokens: so often, and for so long.
+EVERY_ENDED_SECONDS = 86_400
+ENDED_FOR_SECONDS = 30 * 86_400
 # How soon one that differs is looked at again.
 RETRY_SECONDS = 15
 
@@ -36,11 +39,18 @@ def due(session: Session, chain_id: int, now: int, limit: int) -> list[Target]:
     """Orders to compare with the chain: those that changed first, then the longest unchecked."""
     changed = col(Escrow.checked_number) < col(Escrow.changed_number)
     rested = or_(col(Escrow.difference).is_(None), col(Escrow.checked_at) <= now - RETRY_SECONDS)
-    old = and_(col(Order.status).not_in(list(ENDED)), col(Escrow.checked_at) <= now - EVERY_SECONDS)
+    ended = col(Order.status).in_(list(ENDED))
+    old = and_(not_(ended), col(Escrow.checked_at) <= now - EVERY_SECONDS)
+    late = and_(
+        ended,
+        col(Escrow.final_settled_tx) == "",
+        col(Escrow.checked_at) <= now - EVERY_ENDED_SECONDS,
+        col(Order.created_at) > now - ENDED_FOR_SECONDS,
+    )
     rows = session.exec(
         select(Order.id, Order.vault, Order.token, Escrow.from_number)
         .join(Escrow, col(Escrow.order_id) == col(Order.id))
-        .where(Order.chain_id == chain_id, or_(and_(changed, rested), old))
+        .where(Order.chain_id == chain_id, or_(and_(changed, rested), old, late))
         .order_by(changed.desc(), col(Escrow.checked_at))
         .limit(limit)
     ).all()

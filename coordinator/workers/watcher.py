@@ -34,6 +34,7 @@ MAX_BLOCKS_PER_STEP = 50
 MAX_TOPICS_PER_QUERY = 500
 MAX_CHECKS_PER_STEP = 20
 REPORT_EVERY_SECONDS = 5
+DOUBT_SECONDS = 60
 
 
 def quiet(_: Progress) -> None:
@@ -62,7 +63,7 @@ class Watcher:
         self.engine, self.platform, self.now = engine, platform, now
         self.node, self.agreed, self.progress = node, agreed, progress
         self.node_reports = node_reports
-        self.backfilled_from, self.reported_at = 0, 0
+        self.backfilled_from, self.reported_at, self.doubted_at = 0, 0, 0
         self.chain_id = platform.domain.chain_id
         self.range_blocks = MAX_RANGE_BLOCKS
         self.lock = ProcessLock(engine, f"watcher:{self.chain_id}")
@@ -236,7 +237,25 @@ class Watcher:
         self.keep_final(last, logs)
         return number < final.number
 
+    def doubt(self, last: Header, logs: list[RawLog]) -> None:
+        """A block's logs never change: what was seen and is denied now may be a node's gap.
+
+        It is asked again for a while; an invented log must not hold up all others for ever.
+        """
+        first = self.cursor().final_number + 1
+        with transaction(self.engine) as session:
+            missing = chain.count_missing(session, self.chain_id, first, last.number, logs)
+        if not missing:
+            self.doubted_at = 0
+            return
+        self.doubted_at = self.doubted_at or self.now()
+        if self.now() - self.doubted_at < DOUBT_SECONDS:
+            raise NodesDisagree(f"{missing} logs up to block {last.number} were seen and are gone")
+        log.error("logs denied", chain_id=self.chain_id, block=last.number, missing=missing)
+        self.doubted_at = 0
+
     def keep_final(self, last: Header, logs: list[RawLog]) -> None:
+        self.doubt(last, logs)
         times = self.times_of(logs)
         try:
             with transaction(self.engine) as session:

@@ -1,10 +1,16 @@
 """One client over several nodes: the next one answers for one that does not."""
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
 import pytest
 from requests.exceptions import RequestException
-from web3.exceptions import Web3RPCError
+from web3.exceptions import BadResponseFormat, Web3RPCError
 
-from coordinator.adapters.chain.node import open_web3
+from coordinator.adapters.chain.node import Node, open_web3
+from coordinator.services.ports import NodeDown
 from tests.chain import Anvil
 
 NOBODY = "http://127.0.0.1:9"
@@ -29,3 +35,38 @@ def test_what_one_node_refuses_is_not_asked_of_another(anvil: Anvil) -> None:
     w3 = open_web3(url_of(anvil), NOBODY)
     with pytest.raises(Web3RPCError):
         w3.eth.send_raw_transaction(b"\x01")
+
+
+def test_an_answer_to_another_request_is_not_taken() -> None:
+    with answering(b'{"jsonrpc":"2.0","id":999,"result":"0x1"}') as url:
+        with pytest.raises(BadResponseFormat, match="an answer to request 999"):
+            _ = open_web3(url).eth.chain_id
+        with pytest.raises(NodeDown):
+            Node(url, "finalized").chain_id()
+
+
+@pytest.mark.parametrize("answer", [b"[]", b'"no"', b"{}", b'{"id":0}', b"null", b"\xff", b""])
+def test_nonsense_is_an_outage(answer: bytes) -> None:
+    with answering(answer) as url, pytest.raises(NodeDown):
+        Node(url, "finalized").head()
+
+
+@contextmanager
+def answering(body: bytes) -> Iterator[str]:
+    """A server that gives every request the same answer."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()

@@ -13,8 +13,8 @@ from coordinator.db.ledger import LedgerEntry
 from coordinator.domain.chain_logs import TRANSFER
 from coordinator.services.chain import MAX_FOREIGN_LOGS_PER_ORDER
 from coordinator.services.ports import ChainHalted, NodeDown, RawLog
-from coordinator.services.reconciliation import EVERY_SECONDS, RETRY_SECONDS
-from coordinator.workers.watcher import RANGE_THRESHOLD_BLOCKS, Watcher
+from coordinator.services.reconciliation import EVERY_ENDED_SECONDS, EVERY_SECONDS, RETRY_SECONDS
+from coordinator.workers.watcher import DOUBT_SECONDS, RANGE_THRESHOLD_BLOCKS, Watcher
 from tests.chain import account_of
 from tests.fake_chain import Event, FakeChain, topic, transfer
 from tests.world import AMOUNT, PLATFORM, SELLER, World
@@ -117,6 +117,9 @@ def test_what_one_node_invented_is_gone_when_it_repents(suspicious: Suspicious) 
     suspicious.chain.finalize()
     suspicious.read()
     suspicious.liar.invented.clear()
+    suspicious.read()
+    assert suspicious.cursor().final_number == 0, "the one or the other is untrue"
+    suspicious.ahead = DOUBT_SECONDS
     suspicious.read()
     assert suspicious.escrow(order_id).seen_units == 0
     assert [log.orphaned for log in suspicious.all(Log)] == [True]
@@ -239,6 +242,36 @@ def test_a_deposit_lost_for_good_is_found_by_its_balance(
     world.read()
     assert world.escrow(order_id).final_units == AMOUNT
     assert world.status(order_id) == "awaiting_payment"
+
+
+def test_a_deposit_that_is_lost_only_when_it_becomes_final(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Found by simulation: a gap at the wrong moment took back what had been seen."""
+    order_id = signed(world)
+    world.mine(world.deposit(order_id), final=False)
+    world.chain.finalize()
+    with monkeypatch.context() as lost:
+        deaf(world, lost)
+        world.read()
+        assert world.escrow(order_id).seen_units == AMOUNT
+        assert world.cursor().final_number < world.chain.final_number
+    world.read()
+    assert world.status(order_id) == "awaiting_payment"
+
+
+def test_a_late_deposit_lost_for_good_is_found_by_its_balance(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order_id = signed(world)
+    world.mine(at=world.order(order_id).fund_by)
+    assert world.expire() == 1
+    with monkeypatch.context() as lost:
+        deaf(world, lost)
+        world.mine(world.deposit(order_id))
+    world.chain.mine(at=world.now + EVERY_ENDED_SECONDS)
+    world.read()
+    assert world.escrow(order_id).final_units == AMOUNT
 
 
 def test_a_settlement_lost_for_good_is_found_by_the_vaults_code(

@@ -1,19 +1,33 @@
 """One JSON-RPC provider over several nodes: the next one answers for one that does not."""
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
 from requests.exceptions import RequestException
 from web3 import HTTPProvider
+from web3.exceptions import BadResponseFormat
 from web3.providers import JSONBaseProvider
 from web3.types import RPCEndpoint, RPCResponse
 
 TIMEOUT_SECONDS = 10
 
 
-def open_provider(rpc_url: str) -> HTTPProvider:
+class OwnAnswers(HTTPProvider):
+    """Takes no answer to another request: a proxy between may mix them up."""
+
+    def make_request(self, method: RPCEndpoint, params: Any) -> RPCResponse:
+        request = self.encode_rpc_request(method, params)
+        answer = self.decode_rpc_response(self._make_request(method, request))
+        asked = json.loads(request)["id"]
+        if answer.get("id") != asked:
+            raise BadResponseFormat(f"an answer to request {answer.get('id')}, not to {asked}")
+        return answer
+
+
+def open_provider(rpc_url: str) -> OwnAnswers:
     """A provider that does not retry by itself: the workers' loops do, and say so."""
-    return HTTPProvider(
+    return OwnAnswers(
         rpc_url, request_kwargs={"timeout": TIMEOUT_SECONDS}, exception_retry_configuration=None
     )
 
