@@ -82,6 +82,11 @@ def agreed_event(to_buyer_units: int) -> Event:
     return Event.REFUND_AGREED if to_buyer_units == 0 else Event.RELEASE_AGREED
 
 
+def may_be_agreed(order: Order, settlement: Settlement) -> bool:
+    event = agreed_event(settlement.to_buyer_units)
+    return (OrderStatus(order.status), event) in TRANSITIONS
+
+
 def require_possible(session: Session, order: Order, to_buyer_units: int) -> None:
     """Raise Conflict unless there is something to settle and this status allows it."""
     escrow = session.get_one(Escrow, order.id)
@@ -202,7 +207,12 @@ def waiting_for_cosigner(
     rows = session.exec(
         select(Settlement)
         .join(Order, col(Order.id) == col(Settlement.order_id))
-        .where(Settlement.status == "cosigning", Order.chain_id == platform.domain.chain_id)
+        .join(Escrow, col(Escrow.order_id) == col(Settlement.order_id))
+        .where(
+            Settlement.status == "cosigning",
+            Order.chain_id == platform.domain.chain_id,
+            Escrow.settled_tx == "",
+        )
         # In any order: some that the co-signer cannot decide now must not keep the others waiting.
         .order_by(func.random())
         .limit(limit)
@@ -235,9 +245,9 @@ def lock_settlement(session: Session, settlement_id: int) -> tuple[Order, Settle
 def cosigned(
     session: Session, platform: Platform, settlement_id: int, signature: bytes, now: int
 ) -> None:
-    """Keep the co-signer's signature and send the settlement."""
+    """Keep the co-signer's signature and send the settlement, unless the order ended meanwhile."""
     order, settlement = lock_settlement(session, settlement_id)
-    if settlement.status != "cosigning":
+    if settlement.status != "cosigning" or not may_be_agreed(order, settlement):
         return
     keep(session, settlement, Role.COORDINATOR, signature)
     advance(session, platform, order, settlement, now)
@@ -273,7 +283,7 @@ def advance_due(session: Session, platform: Platform, now: int, limit: int) -> N
         order, settlement = lock_settlement(session, settlement_id or 0)
         if settlement.valid_until <= time:
             settlement.status = "expired"
-        elif (OrderStatus(order.status), agreed_event(settlement.to_buyer_units)) in TRANSITIONS:
+        elif may_be_agreed(order, settlement):
             advance(session, platform, order, settlement, now)
 
 

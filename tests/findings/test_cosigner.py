@@ -1,7 +1,8 @@
 """The co-signer's day and the keeper's round belong to everybody."""
 
+from coordinator.db.orders import Order
 from coordinator.db.settlements import Settlement
-from coordinator.services.ports import NodeDown
+from coordinator.services.ports import CosignRequest, NodeDown
 from tests.findings.world import CONTRACT_SIGNATURE, EVIL, DirectCosigner, keeper_of
 from tests.world import AMOUNT, BUYER, SELLER, TOTAL, World
 
@@ -72,3 +73,40 @@ def test_a_deposit_that_is_not_final_is_no_refusal_for_ever(world: World) -> Non
     world.mine()
     keeper_of(world).step()
     assert status(world, refund) == "ready"
+
+
+class LosingCosigner(DirectCosigner):
+    """Signs, and its answers do not arrive."""
+
+    def cosign(self, request: CosignRequest) -> str:
+        super().cosign(request)
+        raise NodeDown("timed out")
+
+
+def test_an_answer_that_comes_after_the_end_ends_no_keeper(world: World) -> None:
+    """Found: a release signed twice, one answer lost, and each keeper ended as it started."""
+    order_id = world.paid()
+    late = world.sign_settlement(order_id, SELLER, AMOUNT)
+    keeper_of(world, LosingCosigner(world)).step()
+    world.mine(world.settled(order_id, AMOUNT))
+    assert world.status(order_id) == "completed"
+    waiting = world.sign_settlement(world.paid(), SELLER, AMOUNT)
+    keeper_of(world).step()
+    assert (status(world, late), status(world, waiting)) == ("cosigning", "ready")
+
+
+class OvertakenCosigner(DirectCosigner):
+    """While it signs, the traders' own settlement ends the order."""
+
+    def cosign(self, request: CosignRequest) -> str:
+        signature = super().cosign(request)
+        [order] = self.world.all(Order)
+        self.world.mine(self.world.settled(order.id, AMOUNT))
+        return signature
+
+
+def test_an_end_while_the_cosigner_signs_ends_no_keeper(world: World) -> None:
+    order_id = world.paid()
+    world.sign_settlement(order_id, SELLER, AMOUNT)
+    keeper_of(world, OvertakenCosigner(world)).step()
+    assert (world.status(order_id), world.intents()) == ("completed", [])
