@@ -18,6 +18,8 @@ class Settlement(SQLModel, table=True):
     valid_until: int = Field(sa_column=seconds())
     status: str = Field(max_length=12, index=True)
     refusal: str | None = Field(default=None, max_length=500)
+    # When the co-signer was last asked in vain, Unix seconds; 0 if never.
+    asked_at: int = Field(default=0, sa_column=seconds(server_default="0"))
 
 
 class SettlementSignature(SQLModel, table=True):

@@ -213,8 +213,8 @@ def waiting_for_cosigner(
             Order.chain_id == platform.domain.chain_id,
             Escrow.settled_tx == "",
         )
-        # In any order: some that the co-signer cannot decide now must not keep the others waiting.
-        .order_by(func.random())
+        # What it could not decide must not keep waiting what it was never asked for.
+        .order_by(col(Settlement.asked_at), col(Settlement.id))
         .limit(limit)
     ).all()
     requests = []
@@ -251,6 +251,12 @@ def cosigned(
         return
     keep(session, settlement, Role.COORDINATOR, signature)
     advance(session, platform, order, settlement, now)
+
+
+def cosign_waits(session: Session, settlement_id: int, now: int) -> None:
+    """The co-signer could not decide; it is asked again, after the others."""
+    _, settlement = lock_settlement(session, settlement_id)
+    settlement.asked_at = now
 
 
 def cosign_refused(session: Session, settlement_id: int, reason: str, now: int) -> None:

@@ -13,6 +13,8 @@ from coordinator.services.ports import Cosigner, CosignRefused, CosignRequest, N
 
 log = structlog.get_logger()
 MAX_PER_STEP = 50
+# Then what is new meanwhile goes before what waits: a signer's contract can take its time.
+MAX_ASKING_SECONDS = 5
 
 
 class Keeper:
@@ -39,14 +41,17 @@ class Keeper:
             settlements.send_defaults(session, self.platform, self.now(), MAX_PER_STEP)
         with transaction(self.engine) as session:
             waiting = settlements.waiting_for_cosigner(session, self.platform, MAX_PER_STEP)
+        until = self.now() + MAX_ASKING_SECONDS
         for settlement_id, request in waiting:
-            if self.is_halted():
+            if self.is_halted() or self.now() > until:
                 return
             try:
                 self.cosign(settlement_id, request)
             except NodeDown as error:  # one settlement's signer must not hold up the others
                 order_id = self.order_id(request)
                 log.warning("cosign waits", order_id=order_id, error=str(error))
+                with transaction(self.engine) as session:
+                    settlements.cosign_waits(session, settlement_id, self.now())
 
     def order_id(self, request: CosignRequest) -> str:
         return "0x" + Terms.from_dict(request.terms).order_id(self.platform.domain).hex()

@@ -1,8 +1,12 @@
 """The co-signer's day and the keeper's round belong to everybody."""
 
+import pytest
+
 from coordinator.db.orders import Order
 from coordinator.db.settlements import Settlement
 from coordinator.services.ports import CosignRequest, NodeDown
+from coordinator.workers import keeper
+from tests.chain import account_of
 from tests.findings.world import CONTRACT_SIGNATURE, EVIL, DirectCosigner, keeper_of
 from tests.world import AMOUNT, BUYER, SELLER, TOTAL, World
 
@@ -110,3 +114,36 @@ def test_an_end_while_the_cosigner_signs_ends_no_keeper(world: World) -> None:
     world.sign_settlement(order_id, SELLER, AMOUNT)
     keeper_of(world, OvertakenCosigner(world)).step()
     assert (world.status(order_id), world.intents()) == ("completed", [])
+
+
+def test_what_can_never_be_cosigned_keeps_no_release_waiting(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Found: refunds of empty vaults, made for nothing, were asked for as often as releases."""
+    monkeypatch.setattr(keeper, "MAX_PER_STEP", 1)
+    order_id = world.place(world.post_ad())
+    world.sign_terms(order_id)
+    world.mine(world.deposit(order_id, token=account_of("worthless").address))
+    for hours in range(1, 11):
+        world.sign_settlement(order_id, BUYER, 0, world.now + hours * 3600)
+    for _ in range(10):
+        keeper_of(world).step()
+    release = world.sign_settlement(world.paid(), SELLER, AMOUNT)
+    keeper_of(world).step()
+    assert status(world, release) == "ready"
+
+
+class SlowCosigner(DirectCosigner):
+    """Each answer takes as long as a keeper asks, and decides nothing."""
+
+    def cosign(self, _: CosignRequest) -> str:
+        self.world.mine(at=self.world.now + keeper.MAX_ASKING_SECONDS + 1)
+        raise NodeDown("timed out")
+
+
+def test_slow_signers_end_the_round_early(world: World) -> None:
+    """Found: fifty signers' contracts, each as slow as allowed, and nobody else for minutes."""
+    slow = [world.sign_settlement(world.paid(), SELLER, AMOUNT) for _ in range(3)]
+    keeper_of(world, SlowCosigner(world)).step()
+    asked = [world.get(Settlement, settlement.id).asked_at > 0 for settlement in slow]
+    assert asked == [True, False, False]
