@@ -137,9 +137,9 @@ def read_books(settings: "Settings", now: int) -> tuple[Status, str]:
 def sender_addresses(settings: "Settings", books: Status) -> list[str]:
     """Who has sent, and who would: a keystore names its address without its password."""
     addresses = set(books.senders)
-    if settings.sender_keystore is not None:
-        with suppress(KeystoreError):  # of another machine: the books name it once it has sent
-            addresses.add(keystore.public_address(settings.sender_keystore))
+    for path in filter(None, [settings.sender_keystore, *settings.sender_keystores]):
+        with suppress(KeystoreError):  # of another machine: the books name it once it works
+            addresses.add(keystore.public_address(path))
     return sorted(addresses)
 
 

@@ -27,7 +27,7 @@ from coordinator.domain.health import (
     waits_for,
 )
 from coordinator.domain.orders import OrderStatus
-from coordinator.services import node_health
+from coordinator.services import node_health, sender_keys
 
 QUERY_TIMEOUT = "5s"
 MAX_STUCK_SHOWN = 20
@@ -159,9 +159,10 @@ def differing(session: Session, chain_id: int) -> list[str]:
 
 
 def senders(session: Session, chain_id: int) -> list[str]:
-    """Addresses of the gas-paying keys that have sent."""
-    query = select(Slot.sender).where(Slot.chain_id == chain_id).distinct()
-    return sorted(session.exec(query).all())
+    """Addresses of the gas-paying keys that have worked."""
+    sent = select(Slot.sender).where(Slot.chain_id == chain_id).distinct()
+    known = {key.address for key in sender_keys.read(session, chain_id)}
+    return sorted(known | set(session.exec(sent).all()))
 
 
 def waiting_settlements(session: Session, chain_id: int) -> tuple[dict[str, int], dict[str, int]]:
