@@ -7,7 +7,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import Session, col, delete, or_, select, update
 
 from coordinator.db.chain import Block, Cursor, Log
-from coordinator.db.columns import texts
+from coordinator.db.columns import numbers, texts
 from coordinator.db.orders import Order
 from coordinator.domain.chain_logs import Decoded, decode
 from coordinator.domain.errors import InvariantBroken
@@ -21,6 +21,8 @@ KEPT_BLOCKS = 10_000
 # Anybody can send a token of their own to a vault, any number of times.
 MAX_FOREIGN_LOGS_PER_ORDER = 20
 Identity = tuple[str, int]
+IDENTITY_COLUMNS = ("chain_id", "block_hash", "log_index")
+KEPT_COLUMNS = (*IDENTITY_COLUMNS, "posted")
 
 
 class EpochLost(Exception):
@@ -154,19 +156,23 @@ def replace_logs(
     logs: Sequence[RawLog],
     times: dict[str, int],
 ) -> set[str]:
-    """Keep these logs; orphan the others that `where` selects. Returns the orders concerned."""
+    """Keep these logs; orphan the others that `where` selects. Returns the orders concerned.
+
+    Among them are those that a log named before, where it names others now.
+    """
+    mine = Log.chain_id == platform.domain.chain_id, col(Log.orphaned).is_(False)
+    identity = col(Log.block_hash), col(Log.log_index)
+    before = session.exec(select(Log.order_id, Log.into_order_id).where(*mine, *where)).all()
     kept = keep_logs(session, platform, logs, times)
-    rows = session.exec(
-        select(Log).where(
-            Log.chain_id == platform.domain.chain_id, col(Log.orphaned).is_(False), *where
-        )
-    ).all()
-    untrue = [row for row in rows if (row.block_hash, row.log_index) not in kept]
-    for row in untrue:
-        if row.posted:
-            raise InvariantBroken(f"log {row.id} is in the ledger and not on chain")
-        row.orphaned = True
-    return orders_of(kept.values()) | orders_of((r.order_id, r.into_order_id) for r in untrue)
+    rows = session.exec(select(Log.id, Log.posted, *identity).where(*mine, *where)).all()
+    untrue = [(log_id, posted) for log_id, posted, *place in rows if tuple(place) not in kept]
+    for log_id, posted in untrue:
+        if posted:
+            raise InvariantBroken(f"log {log_id} is in the ledger and not on chain")
+    if untrue:
+        ids = numbers(log_id for log_id, _ in untrue)
+        session.exec(update(Log).where(col(Log.id) == ids).values(orphaned=True))
+    return orders_of(kept.values()) | orders_of(before)
 
 
 def orders_of(pairs: Iterable[tuple[str, str | None]]) -> set[str]:
@@ -176,11 +182,16 @@ def orders_of(pairs: Iterable[tuple[str, str | None]]) -> set[str]:
 def keep_logs(
     session: Session, platform: Platform, logs: Sequence[RawLog], times: dict[str, int]
 ) -> dict[Identity, tuple[str, str | None]]:
-    """Store the logs that concern our orders; the order or two orders of each, by identity."""
+    """Store the logs that concern our orders; the order or two orders of each, by identity.
+
+    The newest word on a log counts: one node may have said otherwise. What is posted stays.
+    """
     rows = rows_of(session, platform, logs, times)
     if rows:
-        statement = insert(Log).on_conflict_do_update(
-            index_elements=["chain_id", "block_hash", "log_index"], set_={"orphaned": False}
+        statement = insert(Log)
+        said = {name: statement.excluded[name] for name in rows[0] if name not in KEPT_COLUMNS}
+        statement = statement.on_conflict_do_update(
+            index_elements=IDENTITY_COLUMNS, set_=said, where=col(Log.posted).is_(False)
         )
         session.connection().execute(statement, rows)
     return {

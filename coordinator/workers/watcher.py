@@ -200,6 +200,8 @@ class Watcher:
         if self.is_suspect(header, logs):
             logs = self.agreed.logs_of_block(header.hash, TOPICS)
             log.warning("empty logs", chain_id=self.chain_id, block=header.number, found=len(logs))
+        if any(entry.block_number != header.number for entry in logs):
+            raise NodeDown(f"a node puts logs of block {header.number} into another")
         return logs
 
     def is_suspect(self, header: Header, logs: list[RawLog]) -> bool:

@@ -20,7 +20,7 @@ Books = list[object]
 def books(world: World, order_id: str) -> Books:
     return [
         world.order(order_id), world.escrow(order_id), world.log(order_id), world.cursor(),
-        world.all(Log), world.all(LedgerEntry), world.intents(),
+        sorted(world.all(Log), key=lambda log: log.id), world.all(LedgerEntry), world.intents(),
     ]  # fmt: skip
 
 

@@ -1,0 +1,113 @@
+"""One of two nodes lies: what it alone says is never final, and ends no worker."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+
+from coordinator.adapters.chain.nodes import Agreed, Pool, Ranked
+from coordinator.db.ledger import LedgerEntry
+from coordinator.services.ports import NodeDown, RawLog
+from coordinator.workers.watcher import Watcher
+from tests.fake_chain import Event, FakeChain
+from tests.world import AMOUNT, World
+
+
+class Liar:
+    """A node of a world's chain; what it says of a block's logs is to be set."""
+
+    def __init__(self, chain: FakeChain) -> None:
+        self.chain = chain
+        self.said: dict[str, list[RawLog]] = {}
+
+    def __getattr__(self, method: str) -> Any:
+        return getattr(self.chain, method)
+
+    def logs_of_block(self, block_hash: str, topics: list[str]) -> list[RawLog]:
+        return self.said.get(block_hash) or self.chain.logs_of_block(block_hash, topics)
+
+
+class TwoNodes(World):
+    """A world whose watcher reads two nodes, of which the liar is asked first."""
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(engine)
+        self.watcher.lock.release()
+        self.liar = Liar(self.chain)
+        nodes: Any = [("liar", self.liar), ("honest", self.chain)]
+        pool = Pool(nodes, lambda: 0.0)
+        self.watcher = Watcher(
+            engine, self.platform, Ranked(pool), Agreed(pool), 0, lambda: self.now
+        )
+
+    def lie(self, event: Event, **changes: Any) -> None:
+        """The liar says that this was in the head block, with these fields."""
+        head = self.chain.head()
+        said = RawLog(
+            head.hash, head.number, 0, "0x" + "ab" * 32, event.address, event.topics, event.data
+        )
+        self.liar.said[head.hash] = [replace(said, **changes)]
+
+    def read_in_vain(self) -> None:
+        with suppress(NodeDown):
+            self.read()
+
+    def repent(self) -> None:
+        self.liar.said.clear()
+        self.chain.finalize()
+        self.read()
+
+
+@pytest.fixture
+def two(engine: Engine) -> Iterator[TwoNodes]:
+    world = TwoNodes(engine)
+    try:
+        yield world
+    finally:
+        world.watcher.lock.release()
+
+
+def signed(world: World) -> str:
+    order_id = world.place(world.post_ad())
+    world.sign_terms(order_id)
+    return order_id
+
+
+def test_a_deposit_in_a_block_that_is_final_already(two: TwoNodes) -> None:
+    """Found: a log that named a final block as its own was final at once, and a buyer paid."""
+    order_id = signed(two)
+    two.chain.mine()
+    two.lie(two.deposit(order_id), block_number=0)
+    two.read_in_vain()
+    assert two.status(order_id) == "pending"
+    assert two.all(LedgerEntry) == []
+
+
+def test_another_event_in_the_place_of_a_true_one(two: TwoNodes) -> None:
+    """Found: what was seen of a log stayed when all nodes said otherwise of the final one."""
+    order_id = signed(two)
+    two.chain.mine(two.deposit(order_id))
+    two.lie(two.settled(order_id, AMOUNT))
+    two.read()
+    assert two.escrow(order_id).settled_tx != ""
+    two.repent()
+    assert two.status(order_id) == "awaiting_payment"
+    assert two.escrow(order_id).settled_tx == ""
+
+
+def test_a_deposit_for_another_order(two: TwoNodes) -> None:
+    """Found: and the order that the liar had named kept the deposit."""
+    ad_id = two.post_ad()
+    true, other = two.place(ad_id), two.place(ad_id)
+    two.sign_terms(true)
+    two.sign_terms(other)
+    two.chain.mine(two.deposit(true))
+    two.lie(two.deposit(other))
+    two.read()
+    two.repent()
+    assert [two.status(order_id) for order_id in (true, other)] == ["awaiting_payment", "pending"]
+    assert [two.escrow(order_id).seen_units for order_id in (true, other)] == [AMOUNT, 0]
+    assert {entry.account for entry in two.all(LedgerEntry)} >= {f"vault:{true}"}
