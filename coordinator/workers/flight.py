@@ -28,9 +28,10 @@ class Flight:
         node: ChainSender,
         final_number: Callable[[], int],
         now: Callable[[], int],
+        max_day_fee_wei: int,
     ) -> None:
         self.engine, self.chain_id, self.node = engine, chain_id, node
-        self.final_number, self.now = final_number, now
+        self.final_number, self.now, self.max_day_fee_wei = final_number, now, max_day_fee_wei
 
     def follow_all(self, look_back: bool) -> None:
         """With `look_back`, also what had been final."""
@@ -141,7 +142,10 @@ class Flight:
         return [nonce for nonce in found if nonce >= pooled]
 
     def fill(self, nonce: int) -> None:
-        """Nothing, sent to ourselves, so that what comes after it can be mined."""
+        """Nothing, sent to ourselves, so that what comes after it can be mined.
+
+        Out of the day's budget: a node that once counted wrong makes a gap as long as it likes.
+        """
         call, now = Call(self.node.address, "0x"), self.now()
         estimate = self.node.simulate(call)
         gas, today = batches.with_margin(estimate), self.node.quote()
@@ -150,6 +154,9 @@ class Flight:
             self.chain_id, self.node.address, nonce, call, (estimate, estimate), now
         )
         with transaction(self.engine) as session:
+            sending.require_budget(
+                session, self.chain_id, signed.max_fee_wei, self.max_day_fee_wei, now
+            )
             sending.take_slot(session, slot, [], signed, now)
         log.warning("gap filled", sender=self.node.address, nonce=nonce)
         self.broadcast(signed.tx_hash, signed.raw)

@@ -37,6 +37,8 @@ RETRY_REFUSED_SECONDS = 15
 # What the node failed at, or what is over a ceiling, goes behind what waits meanwhile.
 RETRY_HELD_UP_SECONDS = 5
 MAX_DAY_FEE_WEI = 10**18
+# A dispute that needs more is a contract's signature: it has no way around the day's ceiling.
+MAX_EXEMPT_GAS = 300_000
 # How often a key without work looks at its coins and its nonces.
 LOOK_SECONDS = 30
 
@@ -82,7 +84,7 @@ class Sender:
     ) -> None:
         self.engine, self.chain_id, self.node = engine, chain_id, node
         self.now, self.escrow, self.max_day_fee_wei = now, escrow, max_day_fee_wei
-        self.flight = Flight(engine, chain_id, node, final_number, now)
+        self.flight = Flight(engine, chain_id, node, final_number, now, max_day_fee_wei)
         self.lock = ProcessLock(engine, f"sender:{chain_id}:{node.address}")
         # As of the newest look.
         self.looked_at, self.count, self.in_flight = 0, 0, 0
@@ -239,7 +241,7 @@ class Sender:
             nonce = sending.next_nonce(session, self.chain_id, address, self.count)
             signed = self.node.sign(call, nonce, gas, self.fees)
             # Whom a dispute defends must not pay for others' settlements.
-            if not is_dispute(intents[0]):
+            if not is_dispute(intents[0]) or estimate > MAX_EXEMPT_GAS:
                 sending.require_budget(
                     session, self.chain_id, signed.max_fee_wei, self.max_day_fee_wei, now
                 )

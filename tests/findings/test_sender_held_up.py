@@ -5,6 +5,8 @@ from otc_sdk import calls
 
 from coordinator.db.intents import Intent, Slot
 from coordinator.db.session import transaction
+from coordinator.domain import fees
+from coordinator.services import sender_keys
 from coordinator.workers.sender import MAX_INTENTS_PER_STEP
 from tests.chain import account_of
 from tests.findings.world import (
@@ -80,6 +82,37 @@ def test_a_dispute_of_a_gas_burner_costs_nothing(live: LiveWorld) -> None:
         live.carry(2)
     assert live.intent(order_id).status == "obsolete"
     assert live.anvil.w3.eth.get_balance(live.gas.address) == before
+
+
+def test_a_dispute_of_a_gas_burner_is_paid_from_the_day(live: LiveWorld) -> None:
+    """Found: a hundred cheap orders, a million gas for each one's dispute, and no ceiling."""
+    burner, honest = live.funded(seller=EVIL), live.paid()
+    with live.code(EVIL.address, SAY_YES):
+        live.open_dispute_as_contract(burner)
+    live.open_dispute(honest)
+    live.sender.max_day_fee_wei = 0
+    with live.code(EVIL.address, WITHIN_THE_GAS_LIMIT):
+        live.carry(2)
+    assert (live.disputed(honest), live.disputed(burner)) == (True, False)
+    assert "ceiling of a day" in (live.intent(burner).reason or "")
+
+
+def test_a_node_that_counts_wrong_once_empties_no_key(
+    live: LiveWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Found: of a gap as long as the node said, every nonce was filled and paid for."""
+    count = live.account.transaction_count
+    live.split(live.paid(), 1)
+    with monkeypatch.context() as lie:
+        lie.setattr(live.account, "transaction_count", lambda _="latest": count() + 1000)
+        live.sender.step()
+    today = live.account.quote()
+    live.sender.flight.max_day_fee_wei = 5 * fees.usual_wei(today)
+    for _ in range(5):
+        live.carry()
+    with transaction(live.engine) as session:
+        day = sender_keys.fees_of_day(session, live.platform.domain.chain_id, live.now)
+    assert not day.over(0, live.sender.flight.max_day_fee_wei)
 
 
 def test_what_is_over_the_fee_ceiling_waits_alone(live: LiveWorld) -> None:
