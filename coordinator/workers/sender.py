@@ -29,6 +29,8 @@ MAX_IN_FLIGHT = 16
 DISPUTES_IN_FLIGHT = 4
 # Every verb takes less than 400,000; more is a party's contract signature burning our coins.
 MAX_GAS = 2_000_000
+# Then what was found good is sent: a signer's contract can take its time. Shorter than a claim.
+MAX_EXAMINING_SECONDS = 5
 # Refusals that cannot pass. The others may: a node that lags, a paused token, a contract signer.
 FINAL_REFUSALS = (
     "AlreadySettled", "AlreadyDisputed", "Expired", "ExceedsAmount", "InvalidTerms", "TooExpensive",
@@ -152,7 +154,10 @@ class Sender:
     def dispatch(self, claimed: Sequence[Intent]) -> None:
         """Disputes at once; settlements when all are known, for some may go together."""
         ready: list[Ready] = []
+        until = self.now() + MAX_EXAMINING_SECONDS
         for intent in claimed:
+            if self.now() > until:
+                break
             with self.held_up([intent]):
                 found = self.examine(intent)
                 if found is not None and is_dispute(intent):

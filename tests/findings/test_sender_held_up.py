@@ -7,7 +7,8 @@ from coordinator.db.intents import Intent, Slot
 from coordinator.db.session import transaction
 from coordinator.domain import fees
 from coordinator.services import sender_keys
-from coordinator.workers.sender import MAX_INTENTS_PER_STEP
+from coordinator.services.ports import Call, NodeDown
+from coordinator.workers.sender import MAX_EXAMINING_SECONDS, MAX_INTENTS_PER_STEP
 from tests.chain import account_of
 from tests.findings.world import (
     COMPUTE_FOR_EVER,
@@ -82,6 +83,24 @@ def test_a_dispute_of_a_gas_burner_costs_nothing(live: LiveWorld) -> None:
         live.carry(2)
     assert live.intent(order_id).status == "obsolete"
     assert live.anvil.w3.eth.get_balance(live.gas.address) == before
+
+
+def test_slow_signers_end_the_round_early(live: LiveWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Found: nineteen contracts, each as slow as a node allows, before what was good was sent."""
+    slow = [live.paid() for _ in range(3)]
+    for order_id in slow:
+        live.split(order_id, 1)
+
+    def take_long(_: Call) -> int:
+        live.ahead_seconds += MAX_EXAMINING_SECONDS + 1
+        raise NodeDown("timed out")
+
+    with monkeypatch.context() as node:
+        node.setattr(live.account, "simulate", take_long)
+        live.sender.step()
+    assert [bool(live.intent(order_id).reason) for order_id in slow] == [True, False, False]
+    live.carry_again()
+    assert [live.status(order_id) for order_id in slow] == ["completed"] * 3
 
 
 def test_a_dispute_of_a_gas_burner_is_paid_from_the_day(live: LiveWorld) -> None:
