@@ -61,10 +61,14 @@ def decode_transfer(topics: Sequence[str], data: str) -> Decoded | None:
     return Decoded("Transfer", None, (sender, recipient), values)
 
 
-def decode_escrow(name: str, topics: Sequence[str], data: bytes) -> Decoded:
+def decode_escrow(name: str, topics: Sequence[str], data: bytes) -> Decoded | None:
+    """None for what the escrow cannot have emitted: a node invented it."""
+    place = 2 if name == "SettlementFailed" else 1
     values: dict[str, Any] = {}
-    if name == "Settled":
-        roles, to_buyer = abi_decode(["uint256", "uint256"], data)
-        values = {"roles": roles, "units": str(to_buyer)}
-    order_id = topics[2] if name == "SettlementFailed" else topics[1]
-    return Decoded(name, order_id, (), values)
+    try:
+        if name == "Settled":
+            roles, to_buyer = abi_decode(["uint256", "uint256"], data)
+            values = {"roles": roles, "units": str(to_buyer)}
+        return Decoded(name, topics[place], (), values)
+    except (DecodingError, IndexError):
+        return None

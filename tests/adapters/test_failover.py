@@ -1,5 +1,6 @@
 """One client over several nodes: the next one answers for one that does not."""
 
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -49,6 +50,30 @@ def test_an_answer_to_another_request_is_not_taken() -> None:
 def test_nonsense_is_an_outage(answer: bytes) -> None:
     with answering(answer) as url, pytest.raises(NodeDown):
         Node(url, "finalized").head()
+
+
+TRUE = {"number": "0x1", "hash": "0x" + "ab" * 32, "parentHash": "0x" + "cd" * 32,
+        "timestamp": "0x1", "logsBloom": "0x0"}  # fmt: skip
+NUMBERS = ["0x" + "f" * 20, "-0x1"]
+WRONG = [
+    *({"number": number} for number in NUMBERS), *({"timestamp": number} for number in NUMBERS),
+    {"hash": "\0\0" + "ab" * 32},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_what_the_books_cannot_hold_is_an_outage(wrong: dict[str, str]) -> None:
+    """Found: one node's huge number ended the watcher at every step."""
+    answer = {"jsonrpc": "2.0", "id": 0, "result": TRUE | wrong}
+    with answering(json.dumps(answer).encode()) as url, pytest.raises(NodeDown):
+        Node(url, "finalized").head()
+
+
+def test_answers_without_end_are_an_outage() -> None:
+    """Found: lists in lists, and an error whose code is infinite, ended the worker."""
+    for answer in (b"[" * 100_000, b'{"id":0,"error":{"code":Infinity}}'):
+        with answering(answer) as url, pytest.raises(NodeDown):
+            Node(url, "finalized").head()
 
 
 @contextmanager

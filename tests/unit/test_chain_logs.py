@@ -52,6 +52,21 @@ def test_every_event_of_an_order_names_it_first(name: str) -> None:
     assert (found.name, found.order_id) == (name, ORDER_ID)
 
 
+@pytest.mark.parametrize(
+    ("name", "topics", "data"),
+    [
+        ("Settled", [ORDER_ID], "0x01"),
+        ("Disputed", [], "0x"),
+        ("SettlementFailed", [word(3)], "0x"),
+    ],
+)
+def test_what_the_escrow_cannot_have_emitted_is_not_read(
+    name: str, topics: list[str], data: str
+) -> None:
+    """Found: such an event, which one node invented, ended the watcher."""
+    assert decode(ESCROW, ESCROW, [BY_NAME[name], *topics], data) is None
+
+
 def test_every_event_of_the_contract_is_known() -> None:
     declared = {entry["name"] for entry in load("Escrow")["abi"] if entry["type"] == "event"}
     orders = declared - {"EIP712DomainChanged"}

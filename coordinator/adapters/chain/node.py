@@ -26,6 +26,11 @@ STATE_OF = keccak(text="stateOf(bytes32)")[:4]
 # What geth and anvil (3) and Nethermind (-32015) answer when the call itself reverted.
 REVERTED_CODES = (3, -32015)
 WORD_CHARS = 2 + 64
+# What the database holds: block numbers and times, and the index of a log.
+MAX_NUMBER = 2**63 - 1
+MAX_LOG_INDEX = 2**31 - 1
+# What comes of reading an answer that is not what was asked for.
+NONSENSE = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
 # Headers in one request; providers take a hundred.
 BATCH_SIZE = 100
 P = ParamSpec("P")
@@ -49,7 +54,7 @@ def outage(function: Callable[P, R]) -> Callable[P, R]:
             return function(*args, **kwargs)
         except (RequestException, OSError, Web3Exception, RpcError) as error:
             raise NodeDown(f"the node failed at {function.__name__}: {fault(error)}") from error
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except NONSENSE as error:
             reason = f"the node's answer to {function.__name__} makes no sense: {error!r}"
             raise NodeDown(reason[:500]) from error
 
@@ -193,19 +198,27 @@ def number_of(word: bytes) -> int:
     return int.from_bytes(word, "big")
 
 
+def quantity(text: str, highest: int = MAX_NUMBER) -> int:
+    """A number that the books can hold. Raises ValueError for another."""
+    number = int(text, 16)
+    if not 0 <= number <= highest:
+        raise ValueError(f"{text[:80]} is no number of a block, a time or a log")
+    return number
+
+
 def header_of(block: Any) -> Header:
     return Header(
-        number=int(block["number"], 16),
+        number=quantity(block["number"]),
         hash=word(block["hash"]),
         parent_hash=word(block["parentHash"]),
-        time=int(block["timestamp"], 16),
+        time=quantity(block["timestamp"]),
         bloom=int(block["logsBloom"], 16),
     )
 
 
 def word(text: str) -> str:
     """Hex of 32 bytes, as given. Raises ValueError."""
-    if len(text) != WORD_CHARS:
+    if len(text) != WORD_CHARS or not text.startswith("0x"):
         raise ValueError(f"{text[:80]} is not a word")
     bytes.fromhex(text[2:])
     return text.lower()
@@ -214,11 +227,11 @@ def word(text: str) -> str:
 def raw_log(entry: Any) -> RawLog:
     return RawLog(
         block_hash=word(entry["blockHash"]),
-        block_number=int(entry["blockNumber"], 16),
-        log_index=int(entry["logIndex"], 16),
+        block_number=quantity(entry["blockNumber"]),
+        log_index=quantity(entry["logIndex"], MAX_LOG_INDEX),
         tx_hash=word(entry["transactionHash"]),
         address=checksummed(entry["address"]),
         topics=tuple(word(topic) for topic in entry["topics"]),
         data="0x" + data_of(entry["data"]).hex(),
-        block_time=int(time, 16) if (time := entry.get("blockTimestamp")) is not None else None,
+        block_time=quantity(time) if (time := entry.get("blockTimestamp")) is not None else None,
     )
