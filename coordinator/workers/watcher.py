@@ -99,8 +99,7 @@ class Watcher:
     def advance(self) -> bool:
         final = self.node.final_head()
         cursor = self.cursor()
-        if final.number - cursor.number > RANGE_THRESHOLD_BLOCKS:
-            self.take_range(cursor, self.agreed.final_head().number)
+        if final.number - cursor.number > RANGE_THRESHOLD_BLOCKS and self.catch_up(cursor):
             return True
         more = self.follow(cursor)
         try:
@@ -112,6 +111,15 @@ class Watcher:
         except NodeDown as error:
             log.error("nothing becomes final", chain_id=self.chain_id, reason=str(error))
         return more
+
+    def catch_up(self, cursor: Cursor) -> bool:
+        """Take a range; False if not all nodes say that there is that much to take."""
+        reach = self.agreed.final_head().number
+        if reach <= cursor.final_number:
+            return False
+        if not self.rewind_if_needed(cursor):
+            self.take_range(cursor, reach)
+        return True
 
     def hold_lock(self) -> None:
         """Make sure that this process alone follows the chain; the epoch is the second line."""

@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from coordinator.adapters.chain.nodes import Agreed, Pool, Ranked
 from coordinator.db.ledger import LedgerEntry
 from coordinator.services.ports import NodeDown, RawLog
-from coordinator.workers.watcher import Watcher
+from coordinator.workers.watcher import RANGE_THRESHOLD_BLOCKS, Watcher
 from tests.fake_chain import Event, FakeChain
 from tests.world import AMOUNT, World
 
@@ -111,3 +111,30 @@ def test_a_deposit_for_another_order(two: TwoNodes) -> None:
     assert [two.status(order_id) for order_id in (true, other)] == ["awaiting_payment", "pending"]
     assert [two.escrow(order_id).seen_units for order_id in (true, other)] == [AMOUNT, 0]
     assert {entry.account for entry in two.all(LedgerEntry)} >= {f"vault:{true}"}
+
+
+def test_a_fork_that_ranges_meet(world: World) -> None:
+    """Found: a range that ended at a block which a reorg had replaced failed for ever."""
+    order_id = signed(world)
+    for _ in range(5):
+        world.mine(final=False)
+    world.chain.reorg(5)
+    world.chain.mine(world.deposit(order_id))
+    for _ in range(2 * RANGE_THRESHOLD_BLOCKS):
+        world.chain.mine()
+    world.chain.finalize()
+    world.watcher.range_blocks = 1
+    world.read()
+    assert world.cursor().final_number == world.chain.final_number
+    assert world.status(order_id) == "awaiting_payment"
+
+
+def test_a_final_head_that_only_one_node_has(two: TwoNodes) -> None:
+    """Found: ranges of no blocks were read for ever, and nothing else."""
+    order_id = signed(two)
+    two.mine()
+    head = two.chain.head()
+    two.liar.final_head = lambda: replace(head, number=10**6)
+    two.chain.mine(two.deposit(order_id))
+    two.watcher.step()
+    assert two.escrow(order_id).seen_units == AMOUNT
