@@ -6,6 +6,7 @@ from itertools import accumulate
 from typing import Any
 
 from eth_abi.abi import decode, encode
+from eth_abi.exceptions import DecodingError
 from eth_utils.abi import (
     collapse_if_tuple,
     event_signature_to_log_topic,
@@ -155,7 +156,18 @@ def signature_of(entry: dict[str, Any]) -> str:
 
 
 def explain_revert(data: bytes) -> str:
-    """The words for a revert's data: the escrow's error with its evidence, or the reason text."""
+    """The words for a revert's data: the escrow's error with its evidence, or the reason text.
+
+    What cannot be read is shown as it is: a token or a node may have cut it.
+    """
+    try:
+        return words_of(data)
+    except (DecodingError, ValueError):
+        return f"reverted with 0x{data.hex()}"
+
+
+def words_of(data: bytes) -> str:
+    """Raises DecodingError or ValueError for data that is not what its selector says."""
     entry = errors_by_selector().get(data[:4])
     if entry is not None:
         values = decode([collapse_if_tuple(i) for i in entry["inputs"]], data[4:])

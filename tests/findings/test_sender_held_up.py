@@ -1,6 +1,8 @@
 """One key sends for everybody: no party may hold it up, empty it, or use it for something else."""
 
 import pytest
+from eth_abi.abi import encode
+from eth_utils.crypto import keccak
 from otc_sdk import calls
 
 from coordinator.db.intents import Intent, Slot
@@ -101,6 +103,24 @@ def test_slow_signers_end_the_round_early(live: LiveWorld, monkeypatch: pytest.M
     assert [bool(live.intent(order_id).reason) for order_id in slow] == [True, False, False]
     live.carry_again()
     assert [live.status(order_id) for order_id in slow] == ["completed"] * 3
+
+
+@pytest.mark.parametrize("cut", [
+    keccak(text="Short(address,uint256,uint256)")[:4] + b"\x01",
+    keccak(text="Error(string)")[:4] + encode(["bytes"], [b"\xff"]),
+], ids=["an error", "a text"])  # fmt: skip
+def test_a_refusal_that_cannot_be_read_ends_no_sender(live: LiveWorld, cut: bytes) -> None:
+    """Found: whoever cut a token's or the escrow's own words ended the sender at each start."""
+    order_id = live.paid()
+    live.split(order_id, 1)
+    # Code that reverts with these bytes: PUSH32 data, MSTORE, REVERT.
+    words = cut.ljust(96, b"\0")
+    store = "".join(f"7f{words[at : at + 32].hex()}60{at:02x}52" for at in range(0, 96, 32))
+    with live.code(live.platform.token, f"0x{store}60{len(cut):02x}5ffd"):
+        live.sender.step()
+    assert "0x" + cut.hex() in (live.intent(order_id).reason or "")
+    live.carry_again()
+    assert live.status(order_id) == "completed"
 
 
 def test_a_dispute_of_a_gas_burner_is_paid_from_the_day(live: LiveWorld) -> None:
