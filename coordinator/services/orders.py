@@ -9,7 +9,7 @@ from otc_sdk.errors import SignatureError
 from otc_sdk.messages import Verify1271
 from otc_sdk.roles import Role
 from otc_sdk.terms import Terms, vault_address
-from sqlmodel import Session, col, or_, select
+from sqlmodel import Session, col, not_, or_, select
 
 from coordinator.db.ads import Ad
 from coordinator.db.chain import Cursor
@@ -320,15 +320,20 @@ def mark_paid(
 def expire_due(session: Session, platform: Platform, now: int, limit: int) -> int:
     """End orders that were not funded in time; the number of them.
 
-    Time is the final chain's: all deposits made in time are known by then.
+    Time is the final chain's: all deposits made in time are known by then. One that is still to be
+    compared with the chain is waited for, as long as the buyer may pay.
     """
     final_time = clock.final_now(session, platform.domain.chain_id)
+    in_time = col(Escrow.final_funded_at).between(1, col(Order.fund_by) - 1)
+    compared = col(Escrow.checked_number) >= col(Escrow.changed_number)
     due = session.exec(
         select(Order.id)
+        .join(Escrow, col(Escrow.order_id) == col(Order.id))
         .where(
             Order.chain_id == platform.domain.chain_id,
             Order.status == OrderStatus.PENDING,
             Order.fund_by <= final_time,
+            or_(not_(in_time), compared, col(Order.pay_by) <= final_time),
         )
         .limit(limit)
     ).all()

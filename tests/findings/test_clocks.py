@@ -7,6 +7,7 @@ import pytest
 from coordinator.domain.errors import Conflict, Invalid
 from coordinator.services.orders import MIN_PAY_SECONDS
 from coordinator.services.ports import NodeDown
+from coordinator.workers.watcher import RANGE_THRESHOLD_BLOCKS
 from tests.findings.world import CONTRACT_SIGNATURE, keeper_of
 from tests.world import AMOUNT, BUYER, SELLER, World
 
@@ -41,6 +42,21 @@ def test_a_signature_after_the_pay_by_time_starts_no_payment(world: World) -> No
     world.mine(at=world.order(order_id).pay_by)
     world.sign_terms(order_id, SELLER)
     assert world.status(order_id) == "pending"
+
+
+def test_a_deposit_that_is_still_to_be_compared_is_waited_for(world: World) -> None:
+    """Found: after an outage, a deposit made in time expired its order before it was looked at."""
+    order_id = world.place(world.post_ad())
+    world.sign_terms(order_id)
+    world.chain.mine(world.deposit(order_id))
+    for _ in range(RANGE_THRESHOLD_BLOCKS):
+        world.chain.mine()
+    world.chain.mine(at=world.order(order_id).fund_by)
+    world.chain.finalize()
+    world.watcher.step()
+    world.expire()
+    world.read()
+    assert world.status(order_id) == "awaiting_payment"
 
 
 def test_there_is_time_to_pay(world: World) -> None:
