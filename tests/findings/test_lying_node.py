@@ -13,7 +13,7 @@ from coordinator.db.ledger import LedgerEntry
 from coordinator.services.ports import NodeDown, RawLog
 from coordinator.workers.watcher import RANGE_THRESHOLD_BLOCKS, Watcher
 from tests.fake_chain import Event, FakeChain
-from tests.world import AMOUNT, World
+from tests.world import AMOUNT, World, watcher_of
 
 
 class Liar:
@@ -138,3 +138,26 @@ def test_a_final_head_that_only_one_node_has(two: TwoNodes) -> None:
     two.chain.mine(two.deposit(order_id))
     two.watcher.step()
     assert two.escrow(order_id).seen_units == AMOUNT
+
+
+def test_the_time_of_a_deposit(two: TwoNodes) -> None:
+    """Found: of the time of a final log, one node's word counted: a late deposit was in time."""
+    order_id = signed(two)
+    fund_by = two.order(order_id).fund_by
+    two.chain.mine(two.deposit(order_id), at=fund_by)
+    (true,) = two.chain.logs
+    two.liar.said[true.block_hash] = [replace(true, block_time=fund_by - 1)]
+    two.chain.finalize()
+    two.read()
+    assert two.escrow(order_id).final_funded_at == fund_by
+    assert two.status(order_id) == "pending"
+
+
+def test_a_watcher_whose_node_did_not_answer_at_its_start(world: World) -> None:
+    """Found: it kept its lock, and the next attempt found another watcher there."""
+    world.watcher.lock.release()
+    with pytest.raises(NodeDown, match="start block") as first:
+        Watcher(world.engine, world.platform, world.chain, world.chain, 999, lambda: world.now)
+    world.watcher = watcher_of(world)
+    world.mine()
+    assert first.value is not None

@@ -6,7 +6,7 @@ What people see comes from the best node. What cannot be undone rests on every n
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from otc_sdk.policy import State
@@ -199,13 +199,17 @@ class Agreed:
 
     def same(self, method: str, *arguments: Any, key: Callable[[Any], Any] = repr) -> Any:
         """The one answer of all nodes, compared by `key`."""
+        return self.all_same(method, *arguments, key=key)[0]
+
+    def all_same(self, method: str, *arguments: Any, key: Callable[[Any], Any]) -> list[Any]:
+        """The answers of all nodes, which are the same by `key`."""
         answers = self.pool.ask_all(method, *arguments)
         if len({key(answer) for _, answer in answers}) > 1:
             said = "; ".join(f"{name}: {shown(answer)}" for name, answer in answers)
             what = f"the nodes disagree on {method}{arguments[:2]}: {said}"[:500]
             self.pool.disagreement = what
             raise NodesDisagree(what)
-        return answers[0][1]
+        return [answer for _, answer in answers]
 
     def head(self) -> Header:
         """The highest block that all have come to."""
@@ -233,16 +237,13 @@ class Agreed:
         return found
 
     def logs_of_block(self, block_hash: str, topics: list[str]) -> list[RawLog]:
-        found: list[RawLog] = self.same("logs_of_block", block_hash, topics, key=unordered)
-        return found
+        return timed(self.all_same("logs_of_block", block_hash, topics, key=unordered))
 
     def logs_in_range(
         self, first: int, last: int, topics: list[Any], address: str | None
     ) -> list[RawLog]:
-        found: list[RawLog] = self.same(
-            "logs_in_range", first, last, topics, address, key=unordered
-        )
-        return found
+        query = first, last, topics, address
+        return timed(self.all_same("logs_in_range", *query, key=unordered))
 
     def has_code(self, address: str, block: int | None = None) -> bool:
         return bool(self.same("has_code", address, block))
@@ -260,6 +261,16 @@ class Agreed:
 
 def unordered(logs: list[RawLog]) -> frozenset[RawLog]:
     return frozenset(logs)
+
+
+def timed(answers: list[list[RawLog]]) -> list[RawLog]:
+    """The logs, with the time that every node says; without one where any says none or another."""
+    first, *others = answers
+    times = [{log: log.block_time for log in other} for other in others]
+    return [
+        log if all(said[log] == log.block_time for said in times) else replace(log, block_time=None)
+        for log in first
+    ]
 
 
 def shown(answer: Any) -> str:
