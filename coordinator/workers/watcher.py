@@ -68,7 +68,11 @@ class Watcher:
         self.range_blocks = MAX_RANGE_BLOCKS
         self.lock = ProcessLock(engine, f"watcher:{self.chain_id}")
         self.hold_lock()
-        self.epoch = self.begin(start_block)
+        try:
+            self.epoch = self.begin(start_block)
+        except BaseException:
+            self.lock.release()  # or the next attempt would find it taken
+            raise
 
     def begin(self, start_block: int) -> int:
         start = self.agreed.header(start_block)
