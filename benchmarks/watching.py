@@ -172,7 +172,8 @@ class Bench:
         """Milliseconds of our own from a block's existence until all see it, and until the buyer
         may pay; the node's answers are in it, the waits between polls are not.
         """
-        placed = self.place()[:count]
+        self.count = count
+        placed = self.place()
         watcher = self.watcher()
         run_out(watcher)
         seen, payable = [], []
@@ -181,11 +182,14 @@ class Bench:
                 self.gas, self.platform.token, calls.transfer(self.vault(terms), AMOUNT)
             )
             begun = time.perf_counter()
-            run_out(watcher)
+            while watcher.follow(watcher.cursor()):
+                pass
             seen.append(1000 * (time.perf_counter() - begun))
             self.anvil.rpc("anvil_mine", hex(FINAL_AFTER_BLOCKS))
             begun = time.perf_counter()
-            run_out(watcher)
+            while watcher.finalize():
+                pass
+            watcher.reconcile()
             payable.append(1000 * (time.perf_counter() - begun))
         watcher.lock.release()
         return {
