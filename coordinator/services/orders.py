@@ -263,7 +263,9 @@ def begin_payment(session: Session, order: Order, escrow: Escrow, now: int, time
         return
     if halting.halted(session, order.chain_id) is not None:
         return
-    if escrow.refund_requested_at or escrow.settled_tx or not both_signed(session, order.id):
+    if escrow.refund_requested_at or escrow.disputed_at or escrow.settled_tx:
+        return
+    if not both_signed(session, order.id):
         return
     if time + MIN_PAY_SECONDS > order.pay_by:
         return
