@@ -13,7 +13,8 @@ from coordinator.domain.platform import Platform
 from coordinator.services import chain
 from coordinator.services.ports import ChainReader, NodeDown, RawLog
 from coordinator.services.replaying import Difference, compare
-from coordinator.workers.watcher import MAX_RANGE_BLOCKS, range_logs
+from coordinator.workers.range_logs import range_logs
+from coordinator.workers.watcher import MAX_RANGE_BLOCKS
 
 # They are held in memory; start later for more.
 MAX_LOGS = 500_000

@@ -25,13 +25,13 @@ from coordinator.services.ports import (
     RawLog,
 )
 from coordinator.services.reconciliation import Target
+from coordinator.workers.range_logs import range_logs, topic_of, transfers
 
 log = structlog.get_logger()
 # Further behind the final head than this, blocks are read as ranges instead of one by one.
 RANGE_THRESHOLD_BLOCKS = 100
 MAX_RANGE_BLOCKS = 2000
 MAX_BLOCKS_PER_STEP = 50
-MAX_TOPICS_PER_QUERY = 500
 MAX_CHECKS_PER_STEP = 20
 REPORT_EVERY_SECONDS = 5
 DOUBT_SECONDS = 60
@@ -334,9 +334,15 @@ class Watcher:
             return
         number = self.cursor().final_number
         for target in due:
-            if self.compare(target, number) is not None:
-                self.reread(target, number)
-                self.compare(target, number)
+            try:
+                self.examine(target, number)
+            except NodesDisagree as error:  # on one order's vault: the others' are looked at, too
+                log.error("order waits", order_id=target.order_id, reason=str(error))
+
+    def examine(self, target: Target, number: int) -> None:
+        if self.compare(target, number) is not None:
+            self.reread(target, number)
+            self.compare(target, number)
 
     def compare(self, target: Target, number: int) -> str | None:
         facts = self.facts(target, number)
@@ -356,14 +362,19 @@ class Watcher:
     def reread(self, target: Target, number: int) -> None:
         """Read one order's whole history again: a log that was missed is found so."""
         logs: list[RawLog] = []
-        escrow = self.platform.domain.escrow
-        events = list(ESCROW_TOPICS)
-        by_order = [events, target.order_id], [events, None, target.order_id]
-        for first in range(target.from_number, number + 1, MAX_RANGE_BLOCKS):
-            last = min(first + MAX_RANGE_BLOCKS - 1, number)
-            for topics in by_order:
-                logs += self.agreed.logs_in_range(first, last, topics, escrow)
-            logs += transfers(self.agreed, first, last, [topic_of(target.vault)])
+        first = target.from_number
+        while first <= number:
+            last = min(first + self.range_blocks - 1, number)
+            try:
+                logs += self.history(target, first, last)
+            except NodesDisagree:
+                raise
+            except NodeDown:
+                if self.range_blocks == 1:
+                    raise
+                self.range_blocks //= 2
+                continue
+            first = last + 1
         times = self.times_of(logs)
         try:
             with transaction(self.engine) as session:
@@ -373,23 +384,11 @@ class Watcher:
         except InvariantBroken as broken:
             self.halt(str(broken))
 
-
-def range_logs(
-    node: ChainReader, escrow: str, vaults: list[str], first: int, last: int
-) -> list[RawLog]:
-    """The escrow's events and the transfers of the vaults, each once."""
-    logs = node.logs_in_range(first, last, [], escrow)
-    for at in range(0, len(vaults), MAX_TOPICS_PER_QUERY):
-        some = [topic_of(vault) for vault in vaults[at : at + MAX_TOPICS_PER_QUERY]]
-        logs += transfers(node, first, last, some)
-    return list(set(logs))
-
-
-def transfers(node: ChainReader, first: int, last: int, vaults: list[str]) -> list[RawLog]:
-    into = node.logs_in_range(first, last, [TRANSFER, None, vaults], None)
-    return into + node.logs_in_range(first, last, [TRANSFER, vaults], None)
-
-
-def topic_of(address: str) -> str:
-    """An address as a topic: a word, padded on the left."""
-    return "0x" + address[2:].lower().rjust(64, "0")
+    def history(self, target: Target, first: int, last: int) -> list[RawLog]:
+        """What these blocks have of one order."""
+        events, escrow = list(ESCROW_TOPICS), self.platform.domain.escrow
+        by_order = [events, target.order_id], [events, None, target.order_id]
+        logs = transfers(self.agreed, first, last, [topic_of(target.vault)])
+        for topics in by_order:
+            logs += self.agreed.logs_in_range(first, last, topics, escrow)
+        return logs

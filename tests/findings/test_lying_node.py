@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 from coordinator.adapters.chain.nodes import Agreed, Pool, Ranked
 from coordinator.db.ledger import LedgerEntry
 from coordinator.services.ports import NodeDown, RawLog
+from coordinator.services.reconciliation import EVERY_SECONDS, RETRY_SECONDS
 from coordinator.workers.watcher import RANGE_THRESHOLD_BLOCKS, Watcher
 from tests.fake_chain import Event, FakeChain
 from tests.world import AMOUNT, World, watcher_of
@@ -68,6 +69,10 @@ def two(engine: Engine) -> Iterator[TwoNodes]:
         yield world
     finally:
         world.watcher.lock.release()
+
+
+def refuse() -> list[RawLog]:
+    raise NodeDown("the range is too large")
 
 
 def signed(world: World) -> str:
@@ -151,6 +156,53 @@ def test_the_time_of_a_deposit(two: TwoNodes) -> None:
     two.read()
     assert two.escrow(order_id).final_funded_at == fund_by
     assert two.status(order_id) == "pending"
+
+
+def test_one_vault_that_the_nodes_disagree_on(two: TwoNodes) -> None:
+    """Found: the orders behind it in the queue were compared no more, and nobody could pay."""
+    ad_id = two.post_ad()
+    doubtful, other = two.place(ad_id), two.place(ad_id)
+    two.sign_terms(doubtful)
+    two.sign_terms(other)
+    vault, balance = two.order(doubtful).vault, two.chain.token_balance
+    two.liar.token_balance = lambda token, owner, block: (
+        balance(token, owner, block) + (owner == vault)
+    )
+    two.mine(two.deposit(doubtful))
+    two.mine(two.deposit(other))
+    assert [two.status(order_id) for order_id in (doubtful, other)] == [
+        "pending",
+        "awaiting_payment",
+    ]
+
+
+def test_a_lost_deposit_behind_a_node_that_gives_small_ranges(two: TwoNodes) -> None:
+    """Found: one order's history was asked for in ranges that such a node always refuses."""
+    order_id = signed(two)
+    two.chain.mine(two.deposit(order_id))
+    (lost,) = two.chain.logs
+    two.chain.logs.clear()
+    for _ in range(30):
+        two.chain.mine()
+    two.chain.finalize()
+    two.read()
+    two.chain.logs.append(lost)
+    two.liar.logs_in_range = lambda first, last, *query: (
+        two.chain.logs_in_range(first, last, *query) if last - first < 10 else refuse()
+    )
+    two.mine(at=two.now + EVERY_SECONDS)
+    for _ in range(10):
+        two.mine(at=two.now + RETRY_SECONDS)
+    assert two.status(order_id) == "awaiting_payment"
+
+
+def test_a_dispute_that_was_seen_makes_nobody_pay(world: World) -> None:
+    """Found: what was final counted alone, and the buyer was told to pay a disputed order."""
+    order_id = signed(world)
+    world.chain.mine(world.deposit(order_id))
+    world.chain.finalize()
+    world.mine(world.event("Disputed", order_id), final=False)
+    assert world.status(order_id) == "pending"
 
 
 def test_a_watcher_whose_node_did_not_answer_at_its_start(world: World) -> None:
