@@ -41,9 +41,9 @@ from tests.world import AMOUNT, ARBITRATOR, COORDINATOR, SELLER
 
 RESULTS = Path(__file__).parent / "results" / "sending.json"
 COMMAND = "python benchmarks/sending.py"
-SETTLEMENTS = 10
+SETTLEMENTS = 60
 KEYS = 3
-SIGNATURES = 20
+SIGNATURES = 60
 PATIENCE_SECONDS = 120
 PASSWORD = "benchmark"  # noqa: S105 - of keystores that live as long as the run
 SEND = "eth_sendRawTransaction"
