@@ -15,6 +15,8 @@ TRANSFER = "0x" + event_signature_to_log_topic("Transfer(address,address,uint256
 ESCROW_TOPICS = {"0x" + topic.hex(): name for topic, name in event_topics().items()}
 TOPICS = [TRANSFER, *ESCROW_TOPICS]
 TRANSFER_TOPICS = 3
+# No token has so many; a few times the largest number would overflow the books' columns.
+MAX_UNITS = 2**200
 # A backfill meets the same addresses again and again, and their checksums are slow.
 CACHED_ADDRESSES = 100_000
 
@@ -56,6 +58,8 @@ def decode_transfer(topics: Sequence[str], data: str) -> Decoded | None:
     try:
         (units,) = abi_decode(["uint256"], bytes.fromhex(data[2:]))
     except DecodingError:
+        return None
+    if units > MAX_UNITS:
         return None
     values = {"from": sender, "to": recipient, "units": str(units)}
     return Decoded("Transfer", None, (sender, recipient), values)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from otc_sdk.artifacts import load
 from otc_sdk.calls import event_topics
 
-from coordinator.domain.chain_logs import ESCROW_TOPICS, TOPICS, TRANSFER, decode
+from coordinator.domain.chain_logs import ESCROW_TOPICS, MAX_UNITS, TOPICS, TRANSFER, decode
 from tests.chain import account_of
 
 ESCROW, TOKEN = account_of("escrow").address, account_of("token").address
@@ -25,10 +25,10 @@ def word(value: int) -> str:
 
 
 def test_a_transfer_of_any_token() -> None:
-    found = decode(ESCROW, TOKEN, [TRANSFER, topic(ALICE), topic(BOB)], word(2**256 - 1))
+    found = decode(ESCROW, TOKEN, [TRANSFER, topic(ALICE), topic(BOB)], word(MAX_UNITS))
     assert found is not None
     assert (found.name, found.order_id, found.parties) == ("Transfer", None, (ALICE, BOB))
-    assert found.values == {"from": ALICE, "to": BOB, "units": str(2**256 - 1)}
+    assert found.values == {"from": ALICE, "to": BOB, "units": str(MAX_UNITS)}
 
 
 def test_a_settlement() -> None:
@@ -100,3 +100,10 @@ def test_no_token_can_break_the_reader(data: bytes) -> None:
     found = decode(ESCROW, TOKEN, [TRANSFER, topic(ALICE), topic(BOB)], "0x" + data.hex())
     if found is not None:
         assert int(found.values["units"]) == int.from_bytes(data[:32], "big")
+
+
+@pytest.mark.parametrize(("units", "read"), [(MAX_UNITS, True), (MAX_UNITS + 1, False)])
+def test_more_than_any_token_has_is_not_read(units: int, read: bool) -> None:
+    """Found by review: a few of the largest numbers overflowed the sum, and ended the watcher."""
+    found = decode(ESCROW, TOKEN, [TRANSFER, topic(ALICE), topic(BOB)], word(units))
+    assert (found is not None) is read

@@ -30,7 +30,7 @@ WORD_CHARS = 2 + 64
 MAX_NUMBER = 2**63 - 1
 MAX_LOG_INDEX = 2**31 - 1
 # What comes of reading an answer that is not what was asked for.
-NONSENSE = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
+NONSENSE = (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError)
 # Headers in one request; providers take a hundred.
 BATCH_SIZE = 100
 P = ParamSpec("P")
