@@ -30,11 +30,10 @@ import psutil
 import requests
 from eth_account.signers.local import LocalAccount
 
-from coordinator.stack.database import EmbeddedDatabase
 from coordinator.stack.ports import free_port
 from coordinator.workers.sender import Sender
 from tests.chain import Anvil
-from tests.database import DatabaseServer
+from tests.database import running_server
 from tests.findings.world import FINAL_AFTER_BLOCKS
 from tests.sending.world import SendingWorld
 from tests.world import AMOUNT, ARBITRATOR, COORDINATOR, SELLER
@@ -255,7 +254,7 @@ def measure(count: int, signatures: int) -> dict[str, Any]:
     with ExitStack() as stack:
         anvil = Anvil().start()
         stack.callback(anvil.stop)
-        database = stack.enter_context(database_server())
+        database = stack.enter_context(running_server())
         name = database.create()
         engine = database.connect(name)
         stack.callback(engine.dispose)
@@ -275,18 +274,6 @@ def measure(count: int, signatures: int) -> dict[str, Any]:
         with processes(world, database.url(name), line):
             result["both_signatures_to_broadcast"] = latency(world, line, signatures)
         return result
-
-
-@contextmanager
-def database_server() -> Iterator[DatabaseServer]:
-    with tempfile.TemporaryDirectory(prefix="otc-") as folder:
-        embedded = EmbeddedDatabase(Path(folder) / "pg")
-        server = DatabaseServer(embedded.start())
-        try:
-            yield server
-        finally:
-            server.admin.dispose()
-            embedded.stop()
 
 
 def main() -> None:

@@ -10,7 +10,6 @@ import json
 import os
 import platform as machine
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,11 +34,10 @@ from coordinator.db.orders import Order
 from coordinator.db.session import transaction
 from coordinator.domain.chain_logs import decode
 from coordinator.services import ads, orders, users
-from coordinator.stack.database import EmbeddedDatabase
 from coordinator.workers.watcher import RANGE_THRESHOLD_BLOCKS, Watcher
 from scripts.compile import ROOT
 from tests.chain import TOKEN_SUPPLY_UNITS, Anvil, account_of
-from tests.database import DatabaseServer
+from tests.database import running_server
 from tests.world import OFFER, PLATFORM, UNIT, WANT
 
 RESULTS = Path(__file__).parent / "results" / "watching.json"
@@ -257,16 +255,12 @@ def chunks(items: list[Any], size: int) -> Iterator[list[Any]]:
 @contextmanager
 def engine() -> Iterator[Engine]:
     """A fresh database on a server of its own."""
-    with tempfile.TemporaryDirectory(prefix="otc-") as folder:
-        embedded = EmbeddedDatabase(Path(folder) / "pg")
-        server = DatabaseServer(embedded.start())
+    with running_server() as server:
         made = server.connect(server.create())
         try:
             yield made
         finally:
             made.dispose()
-            server.admin.dispose()
-            embedded.stop()
 
 
 def measure(count: int, blocks: int, vaults: int) -> dict[str, Any]:

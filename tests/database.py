@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
@@ -64,8 +65,9 @@ class DatabaseServer:
         self.execute(f"drop database {name} with (force)")
 
 
-@pytest.fixture(scope="session")
-def database_server() -> Iterator[DatabaseServer]:
+@contextmanager
+def running_server() -> Iterator[DatabaseServer]:
+    """A server of its own, gone at the end."""
     # Not pytest's own folder: the path of a Unix socket must be short.
     with tempfile.TemporaryDirectory(prefix="otc-") as folder:
         embedded = EmbeddedDatabase(Path(folder) / "pg")
@@ -75,6 +77,12 @@ def database_server() -> Iterator[DatabaseServer]:
         finally:
             server.admin.dispose()
             embedded.stop()
+
+
+@pytest.fixture(scope="session")
+def database_server() -> Iterator[DatabaseServer]:
+    with running_server() as server:
+        yield server
 
 
 @pytest.fixture

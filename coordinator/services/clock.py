@@ -1,14 +1,11 @@
-"""The time that counts: the chain's own, which stands still while the chain cannot be read."""
+"""The time that counts: the final chain's, which stands still while the chain cannot be read.
+
+The newest block's would be one node's word: it could end or begin any window.
+"""
 
 from sqlmodel import Session
 
 from coordinator.db.chain import Cursor
-
-
-def chain_now(session: Session, chain_id: int) -> int:
-    """Unix seconds of the newest block read; 0 before the first."""
-    cursor = session.get(Cursor, chain_id)
-    return cursor.time if cursor else 0
 
 
 def final_now(session: Session, chain_id: int) -> int:

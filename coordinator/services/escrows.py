@@ -51,7 +51,7 @@ def refresh(
     write(escrow, seen, final)
     escrow.changed_number = max((event.block_number for event in sure), default=0)
     disputes.watch(session, platform, order, escrow, now)
-    time = max(now, clock.chain_now(session, platform.domain.chain_id))
+    time = max(now, clock.final_now(session, platform.domain.chain_id))
     begin_payment(session, order, escrow, now, time)
     if newly_disputed and OrderStatus(order.status) is not OrderStatus.COMPLETED:
         record(session, order, Event.DISPUTED, Actor.CHAIN, "a dispute is open on chain", now)

@@ -47,7 +47,7 @@ def place(session: Session, platform: Platform, want: Want, ad_id: int | None, n
     ensure_user(session, want.taker, now)
     require_room(session, want.taker)
     ad, units = matching.take(session, platform, want, ad_id)
-    start = max(now, clock.chain_now(session, platform.domain.chain_id))
+    start = max(now, clock.final_now(session, platform.domain.chain_id))
     terms = propose(platform, want, ad, units, start)
     order_id = terms.order_id(platform.domain)
     order = Order(
@@ -221,7 +221,7 @@ def sign_terms(
         return order
     record(session, order, Event.TERMS_SIGNED, ACTORS[role], "signed the terms", now)
     keep_signature(session, order.id, "Order", role, signature)
-    time = max(now, clock.chain_now(session, platform.domain.chain_id))
+    time = max(now, clock.final_now(session, platform.domain.chain_id))
     begin_payment(session, order, session.get_one(Escrow, order.id), now, time)
     return order
 
@@ -303,7 +303,7 @@ def mark_paid(
     message = messages.dispute(platform.domain, bytes.fromhex(order.id[2:]))
     require_signature(address, message, dispute_signature, verify_1271)
     order = lock(session, order_id)
-    chain_time = clock.chain_now(session, platform.domain.chain_id)
+    chain_time = clock.final_now(session, platform.domain.chain_id)
     if order.status == OrderStatus.AWAITING_PAYMENT and chain_time >= order.pay_by:
         raise Conflict("too_late", f"the pay-by time {order.pay_by} has passed")
     reason, data = "says the fiat is sent", {"reference": reference}

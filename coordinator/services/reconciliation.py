@@ -76,7 +76,7 @@ def record(
     escrow.difference, escrow.checked_at = found, now
     if found is None:
         escrow.checked_number = number
-        time = max(now, clock.chain_now(session, platform.domain.chain_id))
+        time = max(now, clock.final_now(session, platform.domain.chain_id))
         begin_payment(session, order, escrow, now, time)
     return found
 

@@ -48,7 +48,7 @@ def add_signature(
     order = find(session, order_id)
     role = role_in(order, address)
     terms = Terms.from_dict(order.terms)
-    time = max(now, clock.chain_now(session, platform.domain.chain_id))
+    time = max(now, clock.final_now(session, platform.domain.chain_id))
     if not time + MIN_VALIDITY_SECONDS <= valid_until <= time + MAX_VALIDITY_SECONDS:
         raise Invalid(
             "validity",
@@ -157,7 +157,7 @@ def advance(
     signed = signatures_of(session, settlement)
     escrow = session.get_one(Escrow, order.id)
     state = State(escrow.refund_requested_at, escrow.disputed_at)
-    time = clock.chain_now(session, platform.domain.chain_id)
+    time = clock.final_now(session, platform.domain.chain_id)
     to_buyer = settlement.to_buyer_units
     if settlement.status == "ready":
         return
@@ -272,7 +272,7 @@ def cosign_refused(session: Session, settlement_id: int, reason: str, now: int) 
 
 def advance_due(session: Session, platform: Platform, now: int, limit: int) -> None:
     """Send what time or a dispute has come to allow since it was signed."""
-    time = clock.chain_now(session, platform.domain.chain_id)
+    time = clock.final_now(session, platform.domain.chain_id)
     rows = session.exec(
         select(Settlement.order_id, Settlement.id)
         .join(Order, col(Order.id) == col(Settlement.order_id))
@@ -295,7 +295,7 @@ def advance_due(session: Session, platform: Platform, now: int, limit: int) -> N
 
 def send_defaults(session: Session, platform: Platform, now: int, limit: int) -> None:
     """Nobody ruled: send the split that the traders agreed on beforehand."""
-    time = clock.chain_now(session, platform.domain.chain_id)
+    time = clock.final_now(session, platform.domain.chain_id)
     rows = session.exec(
         select(Order.id)
         .join(Escrow, col(Escrow.order_id) == col(Order.id))

@@ -296,13 +296,8 @@ class Watcher:
         last = min(first + self.range_blocks - 1, reach)
         try:
             logs = self.read_range(first, last)
-        except NodesDisagree:
-            raise
-        except NodeDown:
-            if self.range_blocks == 1:
-                raise
-            self.range_blocks //= 2
-            log.info("smaller range", chain_id=self.chain_id, blocks=self.range_blocks)
+        except NodeDown as failure:
+            self.shrink(failure)
             return
         header = self.agreed.header(last)
         if header is None:
@@ -311,6 +306,13 @@ class Watcher:
         self.range_blocks = min(self.range_blocks * 2, MAX_RANGE_BLOCKS)
         self.backfilled_from = self.backfilled_from or first
         self.progress(Progress(self.backfilled_from, last, reach, len(logs)))
+
+    def shrink(self, failure: NodeDown) -> None:
+        """Ask for half as many blocks from now on. Raises the failure where that is no remedy."""
+        if self.range_blocks == 1 or isinstance(failure, NodesDisagree):
+            raise failure
+        self.range_blocks //= 2
+        log.info("smaller range", chain_id=self.chain_id, blocks=self.range_blocks)
 
     def require_same(self, cursor: Cursor) -> None:
         """Halt the chain unless our final block is still in it."""
@@ -367,12 +369,8 @@ class Watcher:
             last = min(first + self.range_blocks - 1, number)
             try:
                 logs += self.history(target, first, last)
-            except NodesDisagree:
-                raise
-            except NodeDown:
-                if self.range_blocks == 1:
-                    raise
-                self.range_blocks //= 2
+            except NodeDown as failure:
+                self.shrink(failure)
                 continue
             first = last + 1
         times = self.times_of(logs)

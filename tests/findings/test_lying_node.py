@@ -10,19 +10,31 @@ from sqlalchemy import Engine
 
 from coordinator.adapters.chain.nodes import Agreed, Pool, Ranked
 from coordinator.db.ledger import LedgerEntry
-from coordinator.services.ports import NodeDown, RawLog
+from coordinator.db.session import transaction
+from coordinator.db.settlements import Settlement
+from coordinator.services import settlements
+from coordinator.services.ports import Header, NodeDown, RawLog
 from coordinator.services.reconciliation import EVERY_SECONDS, RETRY_SECONDS
 from coordinator.workers.watcher import RANGE_THRESHOLD_BLOCKS, Watcher
 from tests.fake_chain import Event, FakeChain
-from tests.world import AMOUNT, World, watcher_of
+from tests.world import AMOUNT, SELLER, World, watcher_of
+
+WEEK_SECONDS = 7 * 86_400
 
 
 class Liar:
-    """A node of a world's chain; what it says of a block's logs is to be set."""
+    """A node of a world's chain; what it says of a block's logs and time is to be set."""
 
     def __init__(self, chain: FakeChain) -> None:
         self.chain = chain
         self.said: dict[str, list[RawLog]] = {}
+        self.ahead_seconds = 0
+
+    def header(self, number: int) -> Header | None:
+        header = self.chain.header(number)
+        if header is None or number <= self.chain.final_number:
+            return header
+        return replace(header, time=header.time + self.ahead_seconds)
 
     def __getattr__(self, method: str) -> Any:
         return getattr(self.chain, method)
@@ -38,6 +50,7 @@ class TwoNodes(World):
         super().__init__(engine)
         self.watcher.lock.release()
         self.liar = Liar(self.chain)
+        self.orders: list[str] = []
         nodes: Any = [("liar", self.liar), ("honest", self.chain)]
         pool = Pool(nodes, lambda: 0.0)
         self.watcher = Watcher(
@@ -213,3 +226,39 @@ def test_a_watcher_whose_node_did_not_answer_at_its_start(world: World) -> None:
     world.watcher = watcher_of(world)
     world.mine()
     assert first.value is not None
+
+
+# A block from the future: only its one node says so
+
+
+@pytest.fixture
+def future(two: TwoNodes) -> TwoNodes:
+    """The newest block is a week ahead, by the word of one node; two orders wait."""
+    two.orders = [two.funded(), two.funded()]
+    two.liar.ahead_seconds = WEEK_SECONDS
+    two.chain.mine()
+    two.read_in_vain()
+    assert two.cursor().time > two.now
+    return two
+
+
+def test_it_does_not_end_a_buyers_time_to_pay(future: TwoNodes) -> None:
+    order_id, _ = future.orders
+    future.mark_paid(order_id)
+    assert future.status(order_id) == "paid"
+
+
+def test_it_makes_no_terms_that_end_in_a_week(future: TwoNodes) -> None:
+    order_id = future.place(future.post_ad())
+    assert future.terms(order_id).pay_by < future.now + WEEK_SECONDS
+
+
+def test_it_neither_ends_nor_brings_about_a_settlement(future: TwoNodes) -> None:
+    one, other = future.orders
+    split = future.sign_settlement(one, SELLER, 5)
+    future.mine(future.event("RefundRequested", other), final=False)
+    refund = future.sign_settlement(other, SELLER, 0)
+    with transaction(future.engine) as session:
+        settlements.advance_due(session, future.platform, future.now, 10)
+    assert [future.get(Settlement, s.id).status for s in (split, refund)] == ["collecting"] * 2
+    assert [future.status(o) for o in future.orders] == ["awaiting_payment"] * 2

@@ -40,15 +40,16 @@ class Failover(JSONBaseProvider):
         self.providers = list(providers)
 
     def make_request(self, method: RPCEndpoint, params: Any) -> RPCResponse:
-        failure: Exception | None = None
-        for provider in list(self.providers):
+        *first, last = self.providers
+        for provider in first:
             try:
-                answer = provider.make_request(method, params)
-            except (RequestException, OSError) as error:
-                failure = error
+                return self.prefer(provider, provider.make_request(method, params))
+            except (RequestException, OSError):
                 continue
-            if provider is not self.providers[0]:
-                self.providers.sort(key=lambda one: one is not provider)
-            return answer
-        assert failure is not None  # noqa: S101 - there is at least one node
-        raise failure
+        return self.prefer(last, last.make_request(method, params))
+
+    def prefer(self, provider: HTTPProvider, answer: RPCResponse) -> RPCResponse:
+        """Who has answered is asked first from now on."""
+        if provider is not self.providers[0]:
+            self.providers.sort(key=lambda one: one is not provider)
+        return answer
