@@ -1,5 +1,6 @@
 """What one operating-system process keeps for all its seeds: a database and its connections."""
 
+from time import sleep
 from typing import Any
 
 import psycopg
@@ -13,6 +14,8 @@ from tests.simulation.interruptions import Boundaries, Connections
 # The coordinator's processes. The rival is a second watcher, started by mistake.
 SENDERS = ("sender", "sender 2")
 PROCESSES = ("watcher", *SENDERS, "keeper", "rival", "api")
+
+LOOK_SECONDS, MAX_LOOKS = 0.001, 10_000
 
 
 class Hall:
@@ -45,6 +48,20 @@ class Hall:
         for connections in self.connections.values():
             connections.close()
         self.reader.execute(self.emptying)
+
+    def end_others(self) -> None:
+        """End every connection but the reader's, and see them gone."""
+        others = (
+            "from pg_stat_activity where pid <> pg_backend_pid()"
+            " and datname = current_database() and backend_type = 'client backend'"
+        )
+        # With a time to wait, pg_terminate_backend looks every 100 ms only.
+        self.rows(f"select pg_terminate_backend(pid) {others}")  # noqa: S608 - our own words
+        for _ in range(MAX_LOOKS):
+            if not self.rows(f"select pid {others}"):  # noqa: S608 - our own words
+                return
+            sleep(LOOK_SECONDS)
+        raise TimeoutError("connections that do not end")
 
     def close(self) -> None:
         self.boundaries.unwatch_sessions()

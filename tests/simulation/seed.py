@@ -145,13 +145,21 @@ def round_of_work(world: Simulation) -> None:
         line.rate = 0.0
         if line.catch_up is not None:
             line.catch_up()
-    for name in ("watcher", "keeper", *SENDERS):
+    follow(world)
+    for name in ("keeper", *SENDERS):
         world.step(name)
     for _ in range(world.weather.finality + 1):
         world.truth.mine()
-    world.step("watcher")
+    follow(world)
     for line, rate in zip(world.lines, rates, strict=True):
         line.rate = rate
+
+
+def follow(world: Simulation) -> None:
+    """The watcher, or its rival if that one holds the chain's lock: one of them works."""
+    world.step("watcher")
+    if world.workers.get("rival") is not None:
+        world.step("rival")
 
 
 def heal(world: Simulation, judge: Judge) -> None:

@@ -219,10 +219,7 @@ class Simulation(World):
     def close_database(self) -> None:
         """As a restart of the server does to its clients."""
         self.note("the database restarts")
-        self.hall.rows(
-            "select pg_terminate_backend(pid, 5000) from pg_stat_activity"
-            " where pid <> pg_backend_pid() and datname = current_database()"
-        )
+        self.hall.end_others()
 
     def other_step(self) -> None:
         """Between two statements of one process, another does a whole step."""
