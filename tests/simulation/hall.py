@@ -56,9 +56,9 @@ class Hall:
             " and datname = current_database() and backend_type = 'client backend'"
         )
         # With a time to wait, pg_terminate_backend looks every 100 ms only.
-        self.rows(f"select pg_terminate_backend(pid) {others}")  # noqa: S608 - our own words
+        self.rows(f"select pg_terminate_backend(pid) {others}")
         for _ in range(MAX_LOOKS):
-            if not self.rows(f"select pid {others}"):  # noqa: S608 - our own words
+            if not self.rows(f"select pid {others}"):
                 return
             sleep(LOOK_SECONDS)
         raise TimeoutError("connections that do not end")

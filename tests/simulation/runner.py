@@ -42,8 +42,8 @@ def open_hall() -> Iterator[Hall]:
     with tempfile.TemporaryDirectory(prefix="otc-", dir=memory) as folder:
         embedded = EmbeddedDatabase(Path(folder) / "pg")
         server = DatabaseServer(embedded.start())
-        server.execute("alter system set synchronous_commit = off")
-        server.execute("alter system set full_page_writes = off")
+        for setting in ("synchronous_commit", "full_page_writes", "fsync", "autovacuum"):
+            server.execute(f"alter system set {setting} = off")
         server.execute("select pg_reload_conf()")
         server.admin.dispose()
         made = Hall(server.url(TEMPLATE))
@@ -97,6 +97,8 @@ def work(seeds: Iterable[int], plant: str | None) -> Part:
     quiet()
     part = Part()
     planted = PLANTS[plant] if plant else None
+    # Between seeds alone: within one, collecting takes a tenth of its time.
+    gc.disable()
     with open_hall() as made, planted.bug() if planted else nullcontext():
         for seed in seeds:
             try:
