@@ -11,6 +11,8 @@ from enum import StrEnum
 from random import Random
 from typing import Any
 
+from coordinator.adapters.chain import node
+
 Json = dict[str, Any]
 Ask = Callable[[str, list[Any]], Json]
 
@@ -30,9 +32,16 @@ class Fault(StrEnum):
     STALE = "the newest blocks are not there"
     LOGS_OMITTED = "a log is left out"
     LOGS_INVENTED = "a log that never was"
+    LOGS_CHANGED = "a log with other contents"
+    LOGS_MOVED = "a log put into another block"
+    FUTURE = "a block of tomorrow"
+    HEAD_INVENTED = "a head that never was"
     RECEIPT_DENIED = "no receipt where there is one"
     RECEIPT_INVENTED = "a receipt that never was"
     BALANCE_INFLATED = "a balance that is not there"
+    STATE_INVENTED = "a dispute or a refund request that never was"
+    CODE_INVENTED = "code where there is none, or none where there is some"
+    NONCE_WRONG = "more or fewer transactions than an account sent"
 
 
 LINE = (
@@ -41,13 +50,18 @@ LINE = (
 )  # fmt: skip
 NODE = (Fault.EMPTY_LOGS, Fault.STALE)
 LIES = (
-    Fault.LOGS_OMITTED, Fault.LOGS_INVENTED, Fault.RECEIPT_DENIED, Fault.RECEIPT_INVENTED,
-    Fault.BALANCE_INFLATED,
+    Fault.LOGS_OMITTED, Fault.LOGS_INVENTED, Fault.LOGS_CHANGED, Fault.LOGS_MOVED, Fault.FUTURE,
+    Fault.HEAD_INVENTED, Fault.RECEIPT_DENIED, Fault.RECEIPT_INVENTED, Fault.BALANCE_INFLATED,
+    Fault.STATE_INVENTED, Fault.CODE_INVENTED, Fault.NONCE_WRONG,
 )  # fmt: skip
 # After one of these, what is seen (not what is final) may differ from the chain.
 CONTENT = (Fault.EMPTY_LOGS, *LIES)
 MAX_LAG_BLOCKS = 4
+LYING_RATE = 0.3
 LIE_UNITS = 10**12
+LIE_SECONDS = 86_400
+MAX_LIE_BLOCKS = 1000
+BALANCE_OF, STATE_OF = "0x" + node.BALANCE_OF.hex(), "0x" + node.STATE_OF.hex()
 
 
 @dataclass(frozen=True)
@@ -61,12 +75,17 @@ class Reply:
 
 @dataclass
 class Line:
-    """Requests to one node. `kinds` may happen now, each request with the chance `rate`."""
+    """Requests to one node. `kinds` may happen now, each request with the chance `rate`.
+
+    `lies` are told as often as they can be, whatever else the weather is; `calm` is without faults.
+    """
 
     ask: Ask
     chance: Random
     kinds: tuple[Fault, ...] = ()
     rate: float = 0.0
+    lies: tuple[Fault, ...] = ()
+    calm: bool = False
     counts: Counter[Fault] = field(default_factory=Counter)
     held: tuple[str, list[Any]] | None = None
     before: Json | None = None
@@ -74,7 +93,7 @@ class Line:
     catch_up: Callable[[], None] | None = None
 
     def heal(self) -> None:
-        self.kinds, self.rate = (), 0.0
+        self.kinds, self.rate, self.lies = (), 0.0, ()
         if self.catch_up is not None:
             self.catch_up()
 
@@ -99,6 +118,11 @@ class Line:
         return Reply(200, body)
 
     def choose(self, method: str) -> Fault | None:
+        if self.calm:
+            return None
+        lies = [lie for lie in self.lies if (lie, method) in CHANGES]
+        if lies and self.chance.random() < LYING_RATE:
+            return self.chance.choice(lies)
         if not self.kinds or self.chance.random() >= self.rate:
             return None
         of_content = [kind for kind in self.kinds if (kind, method) in CHANGES]
@@ -165,6 +189,43 @@ def more_logs(logs: list[Json], params: list[Any], chance: Random) -> list[Json]
     return logs
 
 
+def other_contents(logs: list[Json], params: list[Any], chance: Random) -> list[Json]:
+    """Of one log: other units, or the recipient of another log."""
+    if logs:
+        log = chance.choice(logs)
+        if chance.random() < 0.5:
+            log["data"] = "0x" + chance.choice((1, LIE_UNITS)).to_bytes(32, "big").hex()
+        else:
+            log["topics"][-1] = chance.choice(logs)["topics"][-1]
+    return logs
+
+
+def other_block(logs: list[Json], params: list[Any], chance: Random) -> list[Json]:
+    """One log is said to be of an earlier block, by number, by hash or by both."""
+    if logs:
+        log = chance.choice(logs)
+        what = chance.choice((("blockNumber",), ("blockHash",), ("blockNumber", "blockHash")))
+        if "blockNumber" in what:
+            log["blockNumber"] = hex(chance.randint(0, int(log["blockNumber"], 16)))
+        if "blockHash" in what:
+            log["blockHash"] = "0x" + "66" * 32
+    return logs
+
+
+def later(block: Json | None, params: list[Any], chance: Random) -> Json | None:
+    if block is not None:
+        block["timestamp"] = hex(int(block["timestamp"], 16) + LIE_SECONDS)
+    return block
+
+
+def higher(block: Json | None, params: list[Any], chance: Random) -> Json | None:
+    """A newest or final block far ahead of all others."""
+    if block is not None and not params[0].startswith("0x"):
+        block["number"] = hex(int(block["number"], 16) + chance.randint(1, MAX_LIE_BLOCKS))
+        block["hash"] = "0x" + chance.randbytes(32).hex()
+    return block
+
+
 def no_receipt(receipt: Json | None, params: list[Any], chance: Random) -> None:
     return None
 
@@ -184,16 +245,38 @@ def made_up_receipt(receipt: Json | None, params: list[Any], chance: Random) -> 
 
 def more_balance(answer: str, params: list[Any], chance: Random) -> str:
     """Only balances: the answers of other calls stay."""
-    if not params[0].get("data", "").startswith("0x70a08231"):
+    if not params[0].get("data", "").startswith(BALANCE_OF):
         return answer
     return "0x" + (int(answer, 16) + LIE_UNITS).to_bytes(32, "big").hex()
+
+
+def other_state(answer: str, params: list[Any], chance: Random) -> str:
+    """An order's state has two words: when a refund was asked for, when a dispute was opened."""
+    if not params[0].get("data", "").startswith(STATE_OF):
+        return answer
+    return "0x" + "".join(f"{chance.randint(0, 1):064x}" for _ in range(2))
+
+
+def other_code(answer: str, params: list[Any], chance: Random) -> str:
+    return "0xfe" if answer == "0x" else "0x"
+
+
+def other_count(answer: str, params: list[Any], chance: Random) -> str:
+    return hex(max(0, int(answer, 16) + chance.choice((-1, 1, 2, 3))))
 
 
 CHANGES: dict[tuple[Fault, str], Callable[[Any, list[Any], Random], Any]] = {
     (Fault.EMPTY_LOGS, "eth_getLogs"): no_logs,
     (Fault.LOGS_OMITTED, "eth_getLogs"): fewer_logs,
     (Fault.LOGS_INVENTED, "eth_getLogs"): more_logs,
+    (Fault.LOGS_CHANGED, "eth_getLogs"): other_contents,
+    (Fault.LOGS_MOVED, "eth_getLogs"): other_block,
+    (Fault.FUTURE, "eth_getBlockByNumber"): later,
+    (Fault.HEAD_INVENTED, "eth_getBlockByNumber"): higher,
     (Fault.RECEIPT_DENIED, "eth_getTransactionReceipt"): no_receipt,
     (Fault.RECEIPT_INVENTED, "eth_getTransactionReceipt"): made_up_receipt,
     (Fault.BALANCE_INFLATED, "eth_call"): more_balance,
+    (Fault.STATE_INVENTED, "eth_call"): other_state,
+    (Fault.CODE_INVENTED, "eth_getCode"): other_code,
+    (Fault.NONCE_WRONG, "eth_getTransactionCount"): other_count,
 }

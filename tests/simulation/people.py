@@ -15,7 +15,7 @@ from tests.world import AMOUNT
 
 S, B, C, A = Role
 Act = Callable[[Simulation, Any], None]
-MAX_ORDERS = 4
+MAX_ORDERS = 3
 VALIDITY_SECONDS = (700, 4000, 20_000)
 
 
@@ -183,12 +183,12 @@ HABITS: dict[str, tuple[tuple[float, Act], ...]] = {
         (0.3, withdraw), (0.5, refund), (0.2, open_dispute), (0.2, settle_directly),
     ),
     "awaiting_payment": (
-        (6, mark_paid), (1, release), (1, refund), (0.5, ask_refund_as_seller), (1, split),
+        (12, mark_paid), (1, release), (1, refund), (0.5, ask_refund_as_seller), (1, split),
         (1, open_dispute), (1, request_refund), (0.5, fund_more), (0.3, freeze),
         (0.5, refund_alone), (0.5, dispute_directly), (0.5, settle_directly),
     ),
     "paid": (
-        (5, release), (2, request_refund), (2, refund_alone), (1, open_dispute), (1, refund),
+        (8, release), (2, request_refund), (2, refund_alone), (1, open_dispute), (1, refund),
         (0.5, split), (1, ask_refund_as_seller), (0.5, release_as_buyer), (0.3, freeze),
         (0.5, settle_directly), (0.5, dispute_directly),
     ),
@@ -211,7 +211,7 @@ ANY: tuple[tuple[float, Act], ...] = ((0.2, use_gas_key), (0.5, ask_cosigner))
 def act(world: Simulation) -> None:
     """Somebody does something to some order, or makes one."""
     rows = world.order_rows()
-    if not rows or (len(rows) < MAX_ORDERS and world.chance.random() < 0.2):
+    if not rows or (len(rows) < MAX_ORDERS and world.chance.random() < 0.1):
         place(world)
         return
     row = world.chance.choice(rows)

@@ -11,13 +11,11 @@ from tests.simulation.hall import SENDERS, Hall
 from tests.simulation.invariants import Judge, Violated
 from tests.simulation.world import PLATFORM, Simulation, Weather
 
-STEPS = 50
+STEPS = 70
 WORKERS = ("watcher", "watcher", "keeper", *SENDERS)
 # Chances of what happens next; people and workers make the rest.
 MAX_HEALING_ROUNDS = 40
 QUIET_ROUNDS = 2
-# A liar lies often, whatever else the weather is.
-LYING_RATE = 0.2
 LATER_SECONDS = (60, 600, 1200, 4000, 8000, 16_000)
 
 
@@ -58,7 +56,7 @@ def run(hall: Hall, seed: int, weather: Weather | None = None, steps: int = STEP
 def happen(world: Simulation) -> None:
     """One step of the world."""
     acts: tuple[tuple[float, Callable[[Simulation], None]], ...] = (
-        (36, a_person), (36, a_worker), (18, a_block), (2, time), (3, reorg), (4, change_weather),
+        (36, a_person), (40, a_worker), (16, a_block), (1, time), (3, reorg), (4, change_weather),
         (1, skew), (1, rival), (2, a_thief),
     )  # fmt: skip
     ((_, chosen),) = world.chance.choices(acts, [weight for weight, _ in acts])
@@ -127,8 +125,7 @@ def change_weather(world: Simulation) -> None:
     """The lines get better or worse."""
     for number, line in enumerate(world.lines):
         line.kinds, line.rate = world.weather.kinds, world.weather.fault_rate
-        if number == world.weather.liar:
-            line.kinds, line.rate = (*line.kinds, *LIES), max(line.rate, LYING_RATE)
+        line.lies = LIES if number == world.weather.liar else ()
         if world.chance.random() < 0.4:
             line.heal()
 
@@ -140,9 +137,8 @@ def skew(world: Simulation) -> None:
 
 def round_of_work(world: Simulation) -> None:
     """Every worker once, without faults, and blocks until what they sent is final."""
-    rates = [line.rate for line in world.lines]
     for line in world.lines:
-        line.rate = 0.0
+        line.calm = True
         if line.catch_up is not None:
             line.catch_up()
     follow(world)
@@ -151,8 +147,8 @@ def round_of_work(world: Simulation) -> None:
     for _ in range(world.weather.finality + 1):
         world.truth.mine()
     follow(world)
-    for line, rate in zip(world.lines, rates, strict=True):
-        line.rate = rate
+    for line in world.lines:
+        line.calm = False
 
 
 def follow(world: Simulation) -> None:

@@ -2,16 +2,18 @@
 
 from collections.abc import Iterator
 from random import Random
+from typing import Any
 
 import pytest
 from otc_sdk import calls
+from otc_sdk.policy import State
 
 from coordinator.adapters.chain.node import Node
 from coordinator.adapters.chain.sender import Account
 from coordinator.domain.chain_logs import TOPICS
 from coordinator.services.ports import NodeDown
 from tests.simulation.bench import AMOUNT, MAX_FEE_WEI, AnvilBench, FakeBench
-from tests.simulation.faults import LIE_UNITS, Fault, Line
+from tests.simulation.faults import LIE_SECONDS, LIE_UNITS, Fault, Line
 from tests.simulation.provider import InProcess, web3_over
 from tests.simulation.proxy import Proxy, forward
 
@@ -97,6 +99,51 @@ def test_a_stale_node_does_not_know_the_newest_blocks(bench: FakeBench, line: Li
     assert node_over(line).head().number == bench.chain.head.number
 
 
+def in_no_block(entry: dict[str, Any], bench: FakeBench) -> bool:
+    """Whether no block has this log."""
+    fields = ("blockHash", "blockNumber", "logIndex", "topics", "data")
+    true = bench.fake.get_logs({"fromBlock": "earliest"})
+    return all(any(entry[field] != known[field] for field in fields) for known in true)
+
+
+@pytest.mark.parametrize("fault", [Fault.LOGS_CHANGED, Fault.LOGS_MOVED])
+def test_logs_that_no_block_has(bench: FakeBench, line: Line, fault: Fault) -> None:
+    bench.funded()
+    bench.funded()
+    line.lies = (fault,)
+    query = {"fromBlock": "earliest", "topics": [TOPICS]}
+    answers = [line.perform(line.choose("eth_getLogs"), "eth_getLogs", [query]) for _ in range(20)]
+    false = [a for a in answers if a and any(in_no_block(log, bench) for log in a["result"])]
+    assert 0 < len(false) <= line.counts[fault] < 20
+
+
+def test_heads_that_never_were(bench: FakeBench, line: Line) -> None:
+    line.lies, true = (Fault.HEAD_INVENTED,), bench.chain.head.number
+    assert {node_over(line).head().number > true for _ in range(20)} == {True, False}
+    assert {node_over(line).header(true).number for _ in range(20)} == {true}
+
+
+def test_blocks_of_tomorrow(bench: FakeBench, line: Line) -> None:
+    line.lies, now = (Fault.FUTURE,), bench.chain.now
+    assert {node_over(line).head().time for _ in range(20)} == {now, now + LIE_SECONDS}
+
+
+def test_state_and_code_that_are_not_there(bench: FakeBench, line: Line) -> None:
+    terms = bench.funded()
+    order_id = "0x" + terms.order_id(bench.domain).hex()
+    line.lies = (Fault.STATE_INVENTED, Fault.CODE_INVENTED)
+    node = node_over(line)
+    states = {node.escrow_state(bench.domain.escrow, order_id) for _ in range(40)}
+    assert State() in states
+    assert len(states) > 1
+    assert {node.has_code(bench.vault(terms)) for _ in range(20)} == {True, False}
+
+
+def test_transactions_that_were_never_sent(bench: FakeBench, line: Line) -> None:
+    line.lies = (Fault.NONCE_WRONG,)
+    assert {account_over(line, bench).transaction_count() for _ in range(40)} == {0, 1, 2, 3}
+
+
 @pytest.mark.parametrize(
     ("fault", "logs"), [(Fault.EMPTY_LOGS, 0), (Fault.LOGS_OMITTED, 0), (Fault.LOGS_INVENTED, 2)]
 )
@@ -104,7 +151,7 @@ def test_logs_that_are_not_the_blocks(
     bench: FakeBench, line: Line, fault: Fault, logs: int
 ) -> None:
     bench.funded()
-    line.kinds = (fault,)
+    line.lies = (fault,)
     seen = [len(node_over(line).logs_of_block(bench.chain.head.hash, TOPICS)) for _ in range(20)]
     assert logs in seen
     assert line.counts[fault] == seen.count(logs) > 0
@@ -112,7 +159,7 @@ def test_logs_that_are_not_the_blocks(
 
 def test_a_balance_that_is_not_there(bench: FakeBench, line: Line) -> None:
     vault = bench.vault(bench.funded())
-    line.kinds = (Fault.BALANCE_INFLATED,)
+    line.lies = (Fault.BALANCE_INFLATED,)
     seen = {node_over(line).token_balance(bench.token, vault) for _ in range(20)}
     assert seen == {AMOUNT, AMOUNT + LIE_UNITS}
 
@@ -120,10 +167,10 @@ def test_a_balance_that_is_not_there(bench: FakeBench, line: Line) -> None:
 def test_receipts_that_are_not_the_chains(bench: FakeBench, line: Line) -> None:
     sent = bench.submit(bench.owner, bench.token, calls.transfer(bench.token, 1)).to_0x_hex()
     account = account_over(line, bench)
-    line.kinds = (Fault.RECEIPT_INVENTED,)
+    line.lies = (Fault.RECEIPT_INVENTED,)
     assert any(account.receipt(sent) for _ in range(20))
     bench.mine()
-    line.kinds = (Fault.RECEIPT_DENIED,)
+    line.lies = (Fault.RECEIPT_DENIED,)
     assert not all(account.receipt(sent) for _ in range(20))
 
 

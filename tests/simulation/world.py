@@ -71,7 +71,7 @@ class Weather:
     fault_rate: float
     interruption_rate: float
     max_skew_seconds: int
-    # The node that lies, where others contradict it. The sender asks node 0 alone.
+    # The node that lies, where others contradict it. The sender asks node 0 first.
     liar: int | None
 
     @classmethod
@@ -79,7 +79,7 @@ class Weather:
         nodes = chance.choice((1, 2, 2, 3))
         return cls(
             nodes=nodes,
-            liar=chance.randrange(1, nodes) if nodes > 1 and chance.random() < 0.6 else None,
+            liar=chance.randrange(nodes) if nodes > 1 and chance.random() < 0.6 else None,
             kinds=tuple(k for k in (*LINE, *NODE) if chance.random() < 0.5),
             finality=chance.randint(2, 5),
             fault_rate=chance.choice((0.0, 0.05, 0.2)),
