@@ -2,14 +2,15 @@
 
 from collections.abc import Sequence
 
-from otc_sdk.calls import is_batch
+from otc_sdk.calls import is_batch, is_settle, valid_until_of
 from sqlalchemy import text
 from sqlmodel import Session, col, func, select
 
+from coordinator.db.escrows import Escrow
 from coordinator.db.intents import Attempt, Intent, Slot
 from coordinator.db.orders import Order
 from coordinator.db.wake import Channel, notify
-from coordinator.services import halting, metrics, sender_keys, settlements
+from coordinator.services import clock, halting, metrics, sender_keys, settlements
 from coordinator.services.claims import is_dispute
 from coordinator.services.order_log import append
 from coordinator.services.orders import lock
@@ -209,8 +210,23 @@ def nonce_lost(session: Session, slot_id: int, now: int) -> None:
 def unsettle(session: Session, order: Order, intent: Intent, reason: str, now: int) -> None:
     """A settlement's intent is over without effect; one that was settled by others ends by log."""
     verb, _, settlement_id = intent.key.partition("#")[0].partition(":")
-    if verb == "settle" and not reason.startswith("AlreadySettled"):
+    settled = session.get_one(Escrow, order.id).final_settled_tx
+    if verb == "settle" and not settled:
         settlements.failed(session, order, int(settlement_id), reason, now)
+
+
+def is_over(session: Session, intent_id: int) -> bool:
+    """Whether the final chain leaves a pending intent nothing to do: settled, disputed, expired.
+
+    What the node that was asked says may be of a block that vanishes, or a lie.
+    """
+    intent = session.get_one(Intent, intent_id)
+    escrow = session.get_one(Escrow, intent.order_id)
+    if escrow.final_settled_tx or (is_dispute(intent) and escrow.final_disputed_at):
+        return True
+    if not is_settle(intent.data):
+        return False
+    return valid_until_of(intent.data) <= clock.final_now(session, intent.chain_id)
 
 
 def obsolete(session: Session, intent_id: int, reason: str, now: int) -> None:

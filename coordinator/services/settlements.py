@@ -329,7 +329,7 @@ def failed(session: Session, order: Order, settlement_id: int, reason: str, now:
     )
     escrow = session.get_one(Escrow, order.id)
     in_flight = OrderStatus(order.status) in IN_FLIGHT
-    if not in_flight or escrow.settled_tx or session.exec(ready.limit(1)).first() is not None:
+    if not in_flight or escrow.final_settled_tx or session.exec(ready.limit(1)).first() is not None:
         return
     event = Event.UNSETTLED
     if escrow.final_disputed_at:

@@ -31,11 +31,11 @@ DISPUTES_IN_FLIGHT = 4
 MAX_GAS = 2_000_000
 # Then what was found good is sent: a signer's contract can take its time. Shorter than a claim.
 MAX_EXAMINING_SECONDS = 5
-# Refusals that cannot pass. The others may: a node that lags, a paused token, a contract signer.
-FINAL_REFUSALS = (
-    "AlreadySettled", "AlreadyDisputed", "Expired", "ExceedsAmount", "InvalidTerms", "TooExpensive",
-)  # fmt: skip
-RETRY_REFUSED_SECONDS = 15
+# Refusals that cannot pass. The others may: a block that vanishes, a node that lags, a paused
+# token, a contract signer.
+FINAL_REFUSALS = ("ExceedsAmount", "InvalidTerms", "TooExpensive")
+# These are tried again after a tenth of the time that they have waited, within these bounds.
+RETRY_REFUSED_SECONDS, MAX_RETRY_SECONDS, WAITED_SHARE = 15, 600, 10
 # What the node failed at, or what is over a ceiling, goes behind what waits meanwhile.
 RETRY_HELD_UP_SECONDS = 5
 MAX_DAY_FEE_WEI = 10**18
@@ -258,11 +258,16 @@ class Sender:
         self.flight.broadcast(signed.tx_hash, signed.raw)
 
     def refused(self, intent: Intent, reason: str) -> None:
-        """Drop what can never succeed; look at the rest again later."""
-        if reason.startswith(FINAL_REFUSALS):
+        """Drop what can never succeed; look at the rest again later, less and less often."""
+        with transaction(self.engine) as session:
+            over = sending.is_over(session, intent.id or 0)
+        if over or reason.startswith(FINAL_REFUSALS):
             self.drop(intent, reason)
-        else:
-            self.postpone(intent, reason, RETRY_REFUSED_SECONDS)
+            return
+        # A dispute is always tried again soon: it has the seller's refund window, no longer.
+        waited = 0 if is_dispute(intent) else (self.now() - intent.created_at) // WAITED_SHARE
+        seconds = max(RETRY_REFUSED_SECONDS, min(waited, MAX_RETRY_SECONDS))
+        self.postpone(intent, reason, seconds)
 
     def postpone(self, intent: Intent, reason: str, seconds: int) -> None:
         with transaction(self.engine) as session:

@@ -70,6 +70,12 @@ def is_settle(data: str) -> bool:
     return data.startswith("0x" + SETTLE.hex())
 
 
+def valid_until_of(data: str) -> int:
+    """The time from which a call of `settle`, as hex text, is refused. Raises DecodingError."""
+    _, _, valid_until, _ = decode([ORDER, "uint256", "uint256", "bytes"], bytes.fromhex(data[10:]))
+    return int(valid_until)
+
+
 def is_batch(data: str) -> bool:
     """Whether hex text is a call of `settleBatch`."""
     return data.startswith("0x" + SETTLE_BATCH.hex())

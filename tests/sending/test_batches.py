@@ -37,7 +37,8 @@ def test_what_the_chain_refuses_alone_is_left_out(world: SendingWorld) -> None:
     settled, *_ = world.agreed(3)
     world.settle_directly(settled)
     world.sender.step()
-    assert [intent.status for intent in world.intents()] == ["obsolete", "mined", "mined"]
+    assert [intent.status for intent in world.intents()] == ["pending", "mined", "mined"]
+    assert world.intents()[0].reason.startswith("AlreadySettled")
     assert is_batch(world) == [True]
 
 

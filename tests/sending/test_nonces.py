@@ -228,6 +228,7 @@ def test_what_a_restored_backup_forgot_is_not_paid_twice(world: SendingWorld, mi
         world.mine()
     world.sender.step()
     world.carry(2)
+    world.carry_again()
     terms = world.terms(order_id)
     assert world.tokens(BUYER.address) - before == AMOUNT - terms.fee_units
     assert paid_once(world, order_id)

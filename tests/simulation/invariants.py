@@ -4,6 +4,7 @@ The chain is the judge: its state is compared with the books, past the coordinat
 """
 
 from collections import Counter
+from enum import StrEnum
 from typing import Any
 
 from otc_sdk import messages
@@ -13,6 +14,7 @@ from otc_sdk.roles import Role
 from otc_sdk.terms import Terms, digest
 
 from coordinator.db.session import transaction
+from coordinator.domain.errors import InvariantBroken
 from coordinator.services import order_log
 from tests.simulation.abi import TOPIC_OF
 from tests.simulation.actors import COORDINATOR, Consent
@@ -22,15 +24,44 @@ from tests.simulation.world import DOMAIN, RICH_UNITS, TOKEN, WRONG_TOKEN, Simul
 SELLER_ALONE = (1).to_bytes(32, "big")
 
 
+class Invariant(StrEnum):
+    """What must hold. Each has a bug planted for it in plants.py."""
+
+    CONSERVED = "tokens are conserved"
+    NOT_BELOW_ZERO = "no balance is below zero"
+    FINAL_IS_FINAL = "what the cursor calls final is final"
+    BOOKS_FINAL = "the books are the chain's at the final block"
+    BOOKS_SEEN = "the books are the chain's at the block seen"
+    TOLD_TO_PAY = "a buyer is told to pay only for a vault that is full"
+    COSIGNER_KEY = "the co-signer signs what it writes down"
+    COSIGNED_NO_SPLIT = "the co-signer signs no splits"
+    COSIGNED_WITH_CONSENT = "nothing is co-signed without the giver's consent"
+    COSIGNED_FULL = "co-signed only for a vault that is full and final"
+    SUM_ZERO = "postings sum to zero"
+    LEDGER = "the ledger is the chain's at the final block"
+    KEPT_BEFORE_SENT = "what was broadcast is in the books"
+    NONCE_ONE_CALL = "a nonce carries one call"
+    NO_HALT = "no chain halts while final blocks stay"
+    AT_REST = "the world comes to rest"
+    AT_HEAD = "the watcher arrives at the head"
+    AT_FINAL = "the final mark arrives"
+    LOG_WHOLE = "every order's log is whole"
+    INTENT_NOT_STUCK = "no intent is stuck"
+    EFFECT_ONCE = "a call takes effect once"
+    DEFENDED = "a buyer who paid is defended"
+    SETTLED_ENDED = "a settled order has ended"
+    EVERY_ORDER_ENDS = "every order ends or waits for a named actor"
+
+
 class Violated(Exception):
     """An invariant does not hold; the message names it and its evidence."""
 
-    def __init__(self, invariant: str, evidence: str) -> None:
+    def __init__(self, invariant: Invariant, evidence: str) -> None:
         super().__init__(f"{invariant}: {evidence}")
         self.invariant = invariant
 
 
-def require(holds: bool, invariant: str, evidence: Any) -> None:
+def require(holds: bool, invariant: Invariant, evidence: Any) -> None:
     if not holds:
         raise Violated(invariant, str(evidence))
 
@@ -56,7 +87,7 @@ class Judge:
         final = self.block(cursor.final_number, cursor.final_hash)
         if self.world.halted:
             return
-        require(final is not None, "final blocks are final", cursor)
+        require(final is not None, Invariant.FINAL_IS_FINAL, cursor)
         assert final is not None
         seen = self.block(cursor.number, cursor.hash)
         self.projections(seen, final)
@@ -84,7 +115,7 @@ class Judge:
                 row.vault in final.state.code,
             )  # fmt: skip
             books = int(row.final_balance), row.final_disputed_at, row.final_settled_tx != ""
-            require(books == truth, "the books are the chain's at the final block",
+            require(books == truth, Invariant.BOOKS_FINAL,
                     (row.order_id, books, truth))  # fmt: skip
             if seen is None or not self.world.sees_truth:
                 continue
@@ -96,7 +127,7 @@ class Judge:
             books_seen = (
                 int(row.seen), row.refund_requested_at, row.disputed_at, row.settled_tx != "",
             )  # fmt: skip
-            require(books_seen == truth_seen, "the books are the chain's at the block seen",
+            require(books_seen == truth_seen, Invariant.BOOKS_SEEN,
                     (row.order_id, books_seen, truth_seen))  # fmt: skip
 
     def payments(self, final: Block) -> None:
@@ -109,7 +140,7 @@ class Judge:
             for row in entries:
                 held = final.state.balance(TOKEN, row.vault)
                 settled = row.vault in final.state.code
-                require(held >= int(row.amount) or settled, "told to pay for a vault that is full",
+                require(held >= int(row.amount) or settled, Invariant.TOLD_TO_PAY,
                         (row.order_id, held))  # fmt: skip
         self.told_to_pay = len(entries)
 
@@ -128,18 +159,18 @@ class Judge:
         world, order_id = self.world, bytes.fromhex(row.order_id[2:])
         message = messages.settlement(DOMAIN, order_id, units, row.valid_until)
         signer = recover(digest(message), bytes.fromhex(row.signature[2:]))
-        require(signer == COORDINATOR.address, "the co-signer signs what it writes down", row.id)
+        require(signer == COORDINATOR.address, Invariant.COSIGNER_KEY, row.id)
         (order,) = self.rows("select vault, terms from orders where id = %s", row.order_id)
         amount = Terms.from_dict(order.terms).amount_units
-        require(units in (0, amount), "the co-signer signs no splits", (row.order_id, units))
+        require(units in (0, amount), Invariant.COSIGNED_NO_SPLIT, (row.order_id, units))
         giving = Role.BUYER if units == 0 else Role.SELLER
         consent = Consent(row.order_id, giving, units, row.valid_until)
-        require(consent in world.consents, "nothing is co-signed without the giver's consent",
+        require(consent in world.consents, Invariant.COSIGNED_WITH_CONSENT,
                 consent)  # fmt: skip
         final = world.truth.final.state
         held = final.balance(TOKEN, order.vault)
         full = held >= (amount if units else 1) or order.vault in final.code
-        require(full, "co-signed only for a vault that is full and final", (row.order_id, held))
+        require(full, Invariant.COSIGNED_FULL, (row.order_id, held))
 
     def ledger(self, final: Block) -> None:
         """Every vault's account is its balance at the final block, and all postings sum to zero."""
@@ -148,12 +179,12 @@ class Judge:
         accounts = {(r.account, r.token): int(r.units) for r in rows}
         for token in (TOKEN, WRONG_TOKEN):
             total = sum(units for (_, t), units in accounts.items() if t == token)
-            require(total == 0, "postings sum to zero", (token, total))
+            require(total == 0, Invariant.SUM_ZERO, (token, total))
         for order in self.rows("select id, vault from orders"):
             for token in (TOKEN, WRONG_TOKEN):
                 books = accounts.get((f"vault:{order.id}", token), 0)
                 truth = final.state.balance(token, order.vault)
-                require(books == truth, "the ledger is the chain's at the final block",
+                require(books == truth, Invariant.LEDGER,
                         (order.id, books, truth))  # fmt: skip
 
     def nonces(self) -> None:
@@ -161,13 +192,13 @@ class Judge:
         new = set(self.world.truth.submitted) - self.broadcast
         if new:
             books = {row.tx_hash for row in self.rows("select tx_hash from intent_attempts")}
-            require(new <= books, "what was broadcast is in the books", new - books)
+            require(new <= books, Invariant.KEPT_BEFORE_SENT, new - books)
             self.broadcast |= new
         calls: dict[tuple[str, int], bytes] = {}
         for sent in self.world.truth.submitted.values():
             key = sent.sender, sent.nonce
             first = calls.setdefault(key, sent.data)
-            require(first == sent.data, "a nonce carries one call", key)
+            require(first == sent.data, Invariant.NONCE_ONE_CALL, key)
 
     # When all has healed
 
@@ -175,8 +206,8 @@ class Judge:
         self.after_step()
         world = self.world
         (cursor,) = self.rows("select number, hash, final_number from chain_cursors")
-        require(cursor.hash == world.truth.head.hash, "the watcher arrives at the head", cursor)
-        require(cursor.final_number == world.truth.final_number, "the final mark arrives", cursor)
+        require(cursor.hash == world.truth.head.hash, Invariant.AT_HEAD, cursor)
+        require(cursor.final_number == world.truth.final_number, Invariant.AT_FINAL, cursor)
         self.order_logs()
         self.intents()
         self.defended()
@@ -186,15 +217,18 @@ class Judge:
     def order_logs(self) -> None:
         self.world.bury("api")
         for row in self.world.order_rows():
-            with transaction(self.world.engine) as session:
-                order_log.read(session, row.id)
+            try:
+                with transaction(self.world.engine) as session:
+                    order_log.read(session, row.id)
+            except InvariantBroken as broken:
+                raise Violated(Invariant.LOG_WHOLE, str(broken)) from broken
 
     def intents(self) -> None:
         """Nothing is stuck: what is not over says why. What is over took effect once at most."""
         for row in self.rows("select key, status, reason from intents"):
             over = row.status in ("final", "obsolete")
             waits = row.status == "pending" and row.reason
-            require(bool(over or waits), "no intent is stuck", row)
+            require(bool(over or waits), Invariant.INTENT_NOT_STUCK, row)
         once = [TOPIC_OF[name] for name in ("Settled", "Disputed", "RefundRequested")]
         effects = Counter(
             event.topics
@@ -203,7 +237,7 @@ class Judge:
             if event.topics[0] in once
         )
         for what, times in effects.items():
-            require(times == 1, "a call takes effect once", (what, times))
+            require(times == 1, Invariant.EFFECT_ONCE, (what, times))
 
     def defended(self) -> None:
         """No seller takes back alone what a buyer has said to have paid."""
@@ -211,7 +245,7 @@ class Judge:
         for block in self.world.truth.blocks:
             for _, _, event in block.events:
                 alone = event.topics[0] == TOPIC_OF["Settled"] and event.data[:32] == SELLER_ALONE
-                require(not (alone and event.topics[1] in paid), "a buyer who paid is defended",
+                require(not (alone and event.topics[1] in paid), Invariant.DEFENDED,
                         event.topics[-1])  # fmt: skip
 
     def order_end(self, row: Any) -> None:
@@ -220,12 +254,12 @@ class Judge:
         settled = row.vault in state.code
         held = state.balance(TOKEN, row.vault)
         if settled:
-            require(row.status in ("completed", "cancelled"), "a settled order has ended", row)
+            require(row.status in ("completed", "cancelled"), Invariant.SETTLED_ENDED, row)
             return
         short = row.status in IN_FLIGHT and held < int(row.amount_units)
         require(
             row.status in NAMED or short or row.vault in state.frozen,
-            "every order ends or waits for a named actor",
+            Invariant.EVERY_ORDER_ENDS,
             row,
         )
 
@@ -245,5 +279,5 @@ def conserved(block: Block) -> None:
     """No token is made or lost, and no account is below zero, in any block."""
     for token in (TOKEN, WRONG_TOKEN):
         units = [u for (t, _), u in block.state.tokens.items() if t == token]
-        require(min(units) >= 0, "no balance is below zero", block.number)
-        require(sum(units) == RICH_UNITS * 2, "tokens are conserved", block.number)
+        require(min(units) >= 0, Invariant.NOT_BELOW_ZERO, block.number)
+        require(sum(units) == RICH_UNITS * 2, Invariant.CONSERVED, block.number)

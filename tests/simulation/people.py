@@ -31,7 +31,7 @@ def place(world: Simulation) -> None:
     if order_id is not None and world.chance.random() < 0.6:
         (row,) = [row for row in world.order_rows() if row.id == order_id]
         world.ask(f"terms of {row.id[:8]}", lambda: world.sign_terms(row.id, seller, buyer))
-        fund(world, row)
+        (fund_short if world.chance.random() < 0.15 else fund)(world, row)
 
 
 def sign_terms(world: Simulation, row: Any) -> None:
@@ -44,6 +44,17 @@ def fund(world: Simulation, row: Any, units: int | None = None, token: str = TOK
     sent = int(row.amount_units) if units is None else units
     data = calls.transfer(row.vault, sent)
     world.call(f"{sent} into {row.id[:8]}", row.seller, token, data)
+
+
+def deposit(world: Simulation, row: Any) -> None:
+    """What is still needed: all, the rest of a short deposit or its refund, or the signatures."""
+    held = world.truth.head.state.balance(TOKEN, row.vault)
+    if held >= int(row.amount_units):
+        sign_terms(world, row)
+    elif held and world.chance.random() < 0.5:
+        refund(world, row)
+    else:
+        fund(world, row, int(row.amount_units) - held)
 
 
 def fund_short(world: Simulation, row: Any) -> None:
@@ -179,8 +190,8 @@ def use_gas_key(world: Simulation, row: Any) -> None:
 # What is done to an order in a status, with weights.
 HABITS: dict[str, tuple[tuple[float, Act], ...]] = {
     "pending": (
-        (6, sign_terms), (6, fund), (1, fund_short), (1, fund_more), (0.3, fund_wrong),
-        (0.3, withdraw), (0.5, refund), (0.2, open_dispute), (0.2, settle_directly),
+        (6, sign_terms), (6, deposit), (1, fund_short), (1, fund_more), (0.3, fund_wrong),
+        (0.3, withdraw), (1, refund), (0.2, open_dispute), (0.5, settle_directly),
     ),
     "awaiting_payment": (
         (12, mark_paid), (1, release), (1, refund), (0.5, ask_refund_as_seller), (1, split),
@@ -203,7 +214,7 @@ HABITS: dict[str, tuple[tuple[float, Act], ...]] = {
     ),
     "completed": ((1, fund_more), (1, sweep), (0.5, release)),
     "cancelled": ((1, fund), (1, sweep), (0.5, release), (0.5, refund)),
-    "expired": ((2, fund), (1, release), (2, refund), (1, settle_directly), (1, request_refund)),
+    "expired": ((2, deposit), (1, release), (2, refund), (1, settle_directly), (1, request_refund)),
 }  # fmt: skip
 ANY: tuple[tuple[float, Act], ...] = ((0.2, use_gas_key), (0.5, ask_cosigner))
 

@@ -8,23 +8,26 @@ from dataclasses import dataclass, field
 from tests.simulation import people
 from tests.simulation.faults import LIES
 from tests.simulation.hall import SENDERS, Hall
-from tests.simulation.invariants import Judge, Violated
+from tests.simulation.invariants import Invariant, Judge, Violated
 from tests.simulation.world import PLATFORM, Simulation, Weather
 
 STEPS = 70
 WORKERS = ("watcher", "watcher", "keeper", *SENDERS)
 # Chances of what happens next; people and workers make the rest.
 MAX_HEALING_ROUNDS = 40
-QUIET_ROUNDS = 2
+# Rounds in which nothing changes, before all windows pass and after.
+QUIET_BEFORE, QUIET_AFTER = 1, 2
 LATER_SECONDS = (60, 600, 1200, 4000, 8000, 16_000)
 
 
 class Failed(Exception):
-    """A seed found a fault; `history` is what happened."""
+    """A seed found a fault: an invariant, or None for an error that nobody expected."""
 
-    def __init__(self, seed: int, reason: str, history: list[str]) -> None:
-        super().__init__(f"seed {seed}: {reason}")
-        self.seed, self.reason, self.history = seed, reason, history
+    def __init__(self, world: Simulation, fault: Exception) -> None:
+        known = isinstance(fault, Violated)
+        super().__init__(f"seed {world.seed}: {fault if known else repr(fault)}")
+        self.seed, self.history = world.seed, world.history
+        self.invariant = fault.invariant if isinstance(fault, Violated) else None
 
 
 @dataclass
@@ -48,8 +51,7 @@ def run(hall: Hall, seed: int, weather: Weather | None = None, steps: int = STEP
                 judge.after_step()
             heal(world, judge)
     except Exception as fault:
-        words = str(fault) if isinstance(fault, Violated) else repr(fault)
-        raise Failed(seed, words, world.history) from fault
+        raise Failed(world, fault) from fault
     return outcome(world)
 
 
@@ -166,16 +168,16 @@ def heal(world: Simulation, judge: Judge) -> None:
     world.truth.pool = {k: t for k, t in world.truth.pool.items() if t.raw}
     world.workers["rival"] = None
     world.hall.connections["rival"].close()
-    work_until_quiet(world, judge)
+    work_until_quiet(world, judge, QUIET_BEFORE)
     world.truth.mine(at=world.truth.now + 30_000)
     world.note("all windows pass")
-    work_until_quiet(world, judge)
+    work_until_quiet(world, judge, QUIET_AFTER)
     if world.halted:
-        raise Violated("no chain halts while final blocks stay", world.halted)
+        raise Violated(Invariant.NO_HALT, world.halted)
     judge.at_end()
 
 
-def work_until_quiet(world: Simulation, judge: Judge) -> None:
+def work_until_quiet(world: Simulation, judge: Judge, rounds: int) -> None:
     quiet, before = 0, ""
     for _ in range(MAX_HEALING_ROUNDS):
         round_of_work(world)
@@ -183,9 +185,9 @@ def work_until_quiet(world: Simulation, judge: Judge) -> None:
         now = fingerprint(world)
         quiet = quiet + 1 if now == before else 0
         before = now
-        if quiet == QUIET_ROUNDS:
+        if quiet == rounds:
             return
-    raise Violated("the world comes to rest", before)
+    raise Violated(Invariant.AT_REST, before)
 
 
 def fingerprint(world: Simulation) -> str:
