@@ -231,9 +231,9 @@ def no_receipt(receipt: Json | None, params: list[Any], chance: Random) -> None:
 
 
 def made_up_receipt(receipt: Json | None, params: list[Any], chance: Random) -> Json:
-    """Mined and successful, in a block that nobody else knows."""
+    """A failure in place of a success; or mined and successful, in a block that nobody knows."""
     if receipt is not None:
-        return receipt
+        return {**receipt, "status": "0x0", "logs": []}
     return {
         "transactionHash": params[0], "transactionIndex": "0x0", "blockHash": "0x" + "66" * 32,
         "blockNumber": "0x1", "from": "0x" + "00" * 20, "to": "0x" + "00" * 20,

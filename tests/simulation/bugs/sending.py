@@ -6,35 +6,25 @@ from typing import Any
 from unittest.mock import patch
 
 from coordinator.adapters.chain.sender import Account
-from coordinator.db.intents import Slot
 from coordinator.services import sending
 from coordinator.workers.flight import Flight
+from tests.simulation.interruptions import Killed
 
 
 @contextmanager
 def sent_before_kept() -> Iterator[None]:
-    """The signed bytes go out before they are committed."""
-    real = Account.sign
+    """The signed bytes go out before they are committed, and the first time comes death between."""
+    real, alive = Account.sign, [True]
 
     def sign(self: Account, *arguments: Any) -> Any:
         signed = real(self, *arguments)
         self.broadcast(signed.raw)
+        if alive:
+            alive.pop()
+            raise Killed
         return signed
 
     with patch.object(Account, "sign", sign):
-        yield
-
-
-@contextmanager
-def used_nonce_is_success() -> Iterator[None]:
-    """A nonce that somebody else used is taken for our own transaction, mined."""
-
-    def nonce_lost(session: Any, slot_id: int, now: int) -> None:
-        session.get_one(Slot, slot_id).status = "final"
-        for intent in sending.intents_of(session, slot_id):
-            intent.status = "final"
-
-    with patch.object(sending, "nonce_lost", nonce_lost):
         yield
 
 
