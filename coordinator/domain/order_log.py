@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from coordinator.domain.errors import InvariantBroken
@@ -29,7 +29,7 @@ class Entry:
 
 def entry_hash(entry: Entry) -> str:
     """SHA-256 of the entry as JSON with sorted keys."""
-    text = json.dumps(asdict(entry), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    text = json.dumps(vars(entry), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

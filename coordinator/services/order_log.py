@@ -74,8 +74,9 @@ def append(
         data=data,
         prev_hash=prev_hash,
     )
-    session.add(OrderLogEntry(**vars(entry), hash=entry_hash(entry)))
-    heads_of(session)[order_id] = (entry.seq, entry_hash(entry))
+    made = entry_hash(entry)
+    session.add(OrderLogEntry(**vars(entry), hash=made))
+    heads_of(session)[order_id] = (entry.seq, made)
 
 
 def heads_of(session: Session) -> dict[str, tuple[int, str]]:

@@ -25,6 +25,7 @@ from coordinator.services.ports import (
     RawLog,
 )
 from coordinator.services.reconciliation import Target
+from coordinator.workers.garbage import collected_later
 from coordinator.workers.range_logs import range_logs, topic_of, transfers
 
 log = structlog.get_logger()
@@ -302,7 +303,8 @@ class Watcher:
         header = self.agreed.header(last)
         if header is None:
             raise NodeDown(f"no node has the final block {last}")
-        self.keep_final(header, logs)
+        with collected_later():
+            self.keep_final(header, logs)
         self.range_blocks = min(self.range_blocks * 2, MAX_RANGE_BLOCKS)
         self.backfilled_from = self.backfilled_from or first
         self.progress(Progress(self.backfilled_from, last, reach, len(logs)))
