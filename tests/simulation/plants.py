@@ -31,7 +31,7 @@ LAGGING = replace(ROUGH, finality=2, kinds=(Fault.STALE,), fault_rate=0.5)
 PLANTS = {
     "tokens-minted": Plant(chain.tokens_minted, Invariant.CONSERVED),
     "overdraft": Plant(chain.overdraft, Invariant.NOT_BELOW_ZERO, 2),
-    "settled-again": Plant(chain.settled_again, Invariant.EFFECT_ONCE),
+    "settled-again": Plant(chain.settled_again, Invariant.EFFECT_ONCE, 1),
     "newest-is-final": Plant(reading.newest_is_final, Invariant.FINAL_IS_FINAL),
     "final-logs-unread": Plant(reading.final_logs_unread, Invariant.BOOKS_FINAL),
     "orphans-forgotten": Plant(reading.orphans_forgotten, Invariant.BOOKS_SEEN, 5),
@@ -40,22 +40,22 @@ PLANTS = {
     "head-avoided": Plant(reading.head_avoided, Invariant.AT_HEAD),
     "final-head-avoided": Plant(reading.final_head_avoided, Invariant.AT_FINAL),
     "paid-on-seen": Plant(reading.paid_on_seen, Invariant.TOLD_TO_PAY, 1),
-    "watchtower-asleep": Plant(reading.watchtower_asleep, Invariant.DEFENDED, 19),
+    "watchtower-asleep": Plant(reading.watchtower_asleep, Invariant.DEFENDED, 11),
     "ends-forgotten": Plant(reading.ends_forgotten, Invariant.SETTLED_ENDED),
-    "defaults-forgotten": Plant(reading.defaults_forgotten, Invariant.EVERY_ORDER_ENDS, 11),
+    "defaults-forgotten": Plant(reading.defaults_forgotten, Invariant.EVERY_ORDER_ENDS),
     "logs-rewritten": Plant(reading.logs_rewritten, Invariant.LOG_WHOLE),
     "restless": Plant(reading.restless, Invariant.AT_REST),
-    "seen-in-ledger": Plant(signing.seen_in_ledger, Invariant.LEDGER),
+    "seen-in-ledger": Plant(signing.seen_in_ledger, Invariant.LEDGER, 1),
     "posted-twice": Plant(signing.posted_twice, Invariant.LEDGER),
     "one-leg": Plant(signing.one_leg, Invariant.SUM_ZERO),
     "signed-otherwise": Plant(signing.signed_otherwise, Invariant.COSIGNER_KEY),
     "splits-cosigned": Plant(signing.splits_cosigned, Invariant.COSIGNED_NO_SPLIT, 18),
     "cosigned-without-consent": Plant(
-        signing.cosigned_without_consent, Invariant.COSIGNED_WITH_CONSENT, 2
+        signing.cosigned_without_consent, Invariant.COSIGNED_WITH_CONSENT, 6
     ),
     "cosigned-at-head": Plant(signing.cosigned_at_head, Invariant.COSIGNED_FULL, 5),
     "sent-before-kept": Plant(sending.sent_before_kept, Invariant.KEPT_BEFORE_SENT),
-    "nonce-used-again": Plant(sending.nonce_used_again, Invariant.NONCE_ONE_CALL, 21),
+    "nonce-used-again": Plant(sending.nonce_used_again, Invariant.NONCE_ONE_CALL),
     "receipts-ignored": Plant(sending.receipts_ignored, Invariant.INTENT_NOT_STUCK),
     "refusals-believed": Plant(sending.refusals_believed, Invariant.AT_REST, 6),
 }

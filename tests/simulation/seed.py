@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tests.simulation import people
+from tests.simulation.actors import GAS_KEYS
 from tests.simulation.faults import LIES
 from tests.simulation.hall import SENDERS, Hall
 from tests.simulation.invariants import Invariant, Judge, Violated
@@ -147,13 +148,21 @@ def round_of_work(world: Simulation) -> None:
         if line.catch_up is not None:
             line.catch_up()
     follow(world)
-    for name in ("keeper", *SENDERS):
+    for name in ("keeper", *busy_senders(world)):
         world.step(name)
     for _ in range(world.weather.finality + 1):
         world.truth.mine()
     follow(world)
     for line in world.lines:
         line.calm = False
+
+
+def busy_senders(world: Simulation) -> list[str]:
+    """One takes what is new; the other works if something of its own is in flight."""
+    first, second = world.chance.sample(SENDERS, 2)
+    key = GAS_KEYS[SENDERS.index(second)].address
+    mine = "select from intent_slots where sender = %s and status in ('sent', 'mined') limit 1"
+    return [first, second] if world.hall.rows(mine, key) else [first]
 
 
 def follow(world: Simulation) -> None:

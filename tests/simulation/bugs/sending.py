@@ -6,7 +6,11 @@ from typing import Any
 from unittest.mock import patch
 
 from coordinator.adapters.chain.sender import Account
+from coordinator.db.intents import Slot
+from coordinator.db.session import transaction
+from coordinator.domain import fees
 from coordinator.services import sending
+from coordinator.services.ports import Call
 from coordinator.workers.flight import Flight
 from tests.simulation.interruptions import Killed
 
@@ -30,13 +34,18 @@ def sent_before_kept() -> Iterator[None]:
 
 @contextmanager
 def nonce_used_again() -> Iterator[None]:
-    """What is signed gets the nonce that the chain counts, whatever waits already."""
-    real = Account.sign
+    """What no block has yet is replaced by another call, with its nonce and higher fees."""
 
-    def sign(self: Account, call: Any, nonce: int, *more: Any) -> Any:
-        return real(self, call, self.transaction_count(), *more)
+    def push(self: Flight, slot: Slot, *_: Any, **__: Any) -> None:
+        other = Call(slot.to, slot.data + "00")
+        with transaction(self.engine) as session:
+            (newest, *_) = sending.attempts(session, slot.id or 0)
+            dearer = fees.raised(newest.fees, newest.fees)
+            signed = self.node.sign(other, slot.nonce, int(newest.fees["gas"]), dearer)
+            sending.add_attempt(session, slot.id or 0, signed, self.now())
+        self.broadcast(signed.tx_hash, signed.raw)
 
-    with patch.object(Account, "sign", sign):
+    with patch.object(Flight, "push", push):
         yield
 
 
