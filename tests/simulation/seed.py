@@ -149,7 +149,7 @@ def round_of_work(world: Simulation) -> None:
             line.catch_up()
     follow(world)
     for name in ("keeper", *busy_senders(world)):
-        world.step(name)
+        steadily(world, name)
     for _ in range(world.weather.finality + 1):
         world.truth.mine()
     follow(world)
@@ -158,18 +158,27 @@ def round_of_work(world: Simulation) -> None:
 
 
 def busy_senders(world: Simulation) -> list[str]:
-    """One takes what is new; the other works if something of its own is in flight."""
+    """One takes what is new; the other works if something is its own."""
     first, second = world.chance.sample(SENDERS, 2)
     key = GAS_KEYS[SENDERS.index(second)].address
-    mine = "select from intent_slots where sender = %s and status in ('sent', 'mined') limit 1"
-    return [first, second] if world.hall.rows(mine, key) else [first]
+    mine = (
+        "select from intent_slots where sender = %s and status in ('sent', 'mined')"
+        " union all select from intents where claimed_by = %s limit 1"
+    )
+    return [first, second] if world.hall.rows(mine, key, key) else [first]
 
 
 def follow(world: Simulation) -> None:
     """The watcher, or its rival if that one holds the chain's lock: one of them works."""
-    world.step("watcher")
+    steadily(world, "watcher")
     if world.workers.get("rival") is not None:
-        world.step("rival")
+        steadily(world, "rival")
+
+
+def steadily(world: Simulation, name: str) -> None:
+    """A step, and another if it failed on a connection that had ended before: loops do the same."""
+    if not world.step(name):
+        world.step(name)
 
 
 def heal(world: Simulation, judge: Judge) -> None:
@@ -222,6 +231,5 @@ def outcome(world: Simulation) -> Outcome:
         " union all select 'cosigned', count(*) from cosignatures where signature is not null"
     )
     counts.update({row.what: row.count for row in rows})
-    world.boundaries.counts.clear()
     digest = hashlib.sha256("\n".join(world.history).encode()).hexdigest()[:16]
     return Outcome(world.seed, digest, counts)

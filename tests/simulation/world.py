@@ -128,6 +128,7 @@ class Simulation(World):
     def running(self) -> Iterator["Simulation"]:
         """Its processes live within this; nothing of them stays."""
         self.hall.empty()
+        self.boundaries.counts.clear()
         for connections in self.hall.connections.values():
             connections.seed = self.chance.random()
         salts = Random(f"salts {self.seed}")
@@ -189,8 +190,8 @@ class Simulation(World):
         )
         return DirectCosigner(world, CAP_UNITS)
 
-    def step(self, name: str) -> None:
-        """One step of a process, which may die in it."""
+    def step(self, name: str) -> bool:
+        """One step of a process, which may die in it; False if it has to wait for something."""
         self.inside.append(name)
         try:
             if self.workers.get(name) is None:
@@ -203,6 +204,7 @@ class Simulation(World):
             self.bury(name)
         except OUTAGES as outage:
             self.note(f"{name} waits: {str(outage).splitlines()[0][:80]}")
+            return False
         except EpochLost:
             self.note(f"{name} has lost its epoch")
             self.bury(name)
@@ -211,6 +213,7 @@ class Simulation(World):
             self.bury(name)
         finally:
             self.inside.pop()
+        return True
 
     def bury(self, name: str) -> None:
         self.workers[name] = None
