@@ -7,6 +7,9 @@ from sqlmodel import Field, SQLModel
 
 from coordinator.db.columns import json_column, seconds, units
 
+# The reason of one whose transaction was mined and did nothing.
+REVERTED = "reverted"
+
 
 class Intent(SQLModel, table=True):
     """`key` makes it happen once. Status: pending, sent, mined, final, obsolete."""

@@ -15,6 +15,8 @@ TRANSFER = "0x" + event_signature_to_log_topic("Transfer(address,address,uint256
 ESCROW_TOPICS = {"0x" + topic.hex(): name for topic, name in event_topics().items()}
 TOPICS = [TRANSFER, *ESCROW_TOPICS]
 TRANSFER_TOPICS = 3
+# Terms may be published again and again; a batch may hold any order's settlement, to fail.
+FREE_EVENTS = ("Published", "SettlementFailed")
 # No token has so many; a few times the largest number would overflow the books' columns.
 MAX_UNITS = 2**200
 # A backfill meets the same addresses again and again, and their checksums are slow.
@@ -32,8 +34,9 @@ class Decoded:
 
     @property
     def empty(self) -> bool:
-        """A transfer of nothing: anybody can make any number of them, from and to any address."""
-        return self.name == "Transfer" and self.values["units"] == "0"
+        """What changes nothing, and anybody can make any number of, for any order."""
+        nothing = self.name == "Transfer" and self.values["units"] == "0"
+        return nothing or self.name in FREE_EVENTS
 
 
 @lru_cache(CACHED_ADDRESSES)

@@ -2,7 +2,7 @@
 
 from sqlmodel import Session, col, or_, select
 
-from coordinator.db.intents import Intent
+from coordinator.db.intents import REVERTED, Intent
 from coordinator.db.wake import Channel, notify
 from coordinator.domain.errors import Conflict
 from coordinator.domain.platform import Platform
@@ -21,7 +21,7 @@ def enqueue(
     """
     mine = or_(col(Intent.key) == key, col(Intent.key).startswith(f"{key}#", autoescape=True))
     before = session.exec(select(Intent).where(mine)).all()
-    if any(i.status != "obsolete" and i.reason != "reverted" for i in before):
+    if any(i.status != "obsolete" and i.reason != REVERTED for i in before):
         return False
     if len(before) >= MAX_REPEATS:
         raise Conflict("refused_too_often", f"the chain refused {key} {MAX_REPEATS} times")

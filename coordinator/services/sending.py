@@ -7,7 +7,7 @@ from sqlalchemy import text
 from sqlmodel import Session, col, func, select
 
 from coordinator.db.escrows import Escrow
-from coordinator.db.intents import Attempt, Intent, Slot
+from coordinator.db.intents import REVERTED, Attempt, Intent, Slot
 from coordinator.db.orders import Order
 from coordinator.db.wake import Channel, notify
 from coordinator.services import clock, halting, metrics, sender_keys, settlements
@@ -157,7 +157,7 @@ def mined(session: Session, slot_id: int, receipt: Receipt, final: bool, now: in
         session.refresh(intent, with_for_update=True)
         worked = receipt.succeeded and (not batch or intent.order_id in receipt.settled)
         intent.status = slot.status
-        intent.reason = None if worked else FAILED_IN_BATCH if batch else "reverted"
+        intent.reason = None if worked else FAILED_IN_BATCH if batch else REVERTED
         if first:
             log_mined(session, order, intent, receipt, worked, now)
         if final and not worked:
@@ -213,6 +213,12 @@ def unsettle(session: Session, order: Order, intent: Intent, reason: str, now: i
     settled = session.get_one(Escrow, order.id).final_settled_tx
     if verb == "settle" and not settled:
         settlements.failed(session, order, int(settlement_id), reason, now)
+
+
+def count_reverted(session: Session, order_id: str) -> int:
+    """How many transactions were mined for an order alone and did nothing."""
+    mine = Intent.order_id == order_id, Intent.reason == REVERTED
+    return session.exec(select(func.count(col(Intent.id))).where(*mine)).one()
 
 
 def is_over(session: Session, intent_id: int) -> bool:

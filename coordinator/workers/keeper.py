@@ -3,7 +3,8 @@
 from collections.abc import Callable
 
 import structlog
-from otc_sdk.terms import Terms
+from otc_sdk import messages
+from otc_sdk.terms import Terms, digest
 from sqlalchemy import Engine
 
 from coordinator.db.session import transaction
@@ -68,6 +69,16 @@ class Keeper:
             with transaction(self.engine) as session:
                 settlements.cosign_refused(session, settlement_id, str(refusal), self.now())
             return
+        signed = self.checked(signature, request)
         with transaction(self.engine) as session:
-            signed = bytes.fromhex(signature[2:])
             settlements.cosigned(session, self.platform, settlement_id, signed, self.now())
+
+    def checked(self, signature: str, request: CosignRequest) -> bytes:
+        """Raise NodeDown for another key's signature, or of other words: the chain refuses it."""
+        terms = Terms.from_dict(request.terms)
+        domain, signed = self.platform.domain, bytes.fromhex(signature[2:])
+        order_id = terms.order_id(domain)
+        message = messages.settlement(domain, order_id, request.to_buyer_units, request.valid_until)
+        if messages.recover(digest(message), signed) != terms.coordinator:
+            raise NodeDown(f"the co-signer's signature is not that of {terms.coordinator}")
+        return signed

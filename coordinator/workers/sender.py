@@ -28,12 +28,14 @@ MAX_IN_FLIGHT = 16
 # The last of them are for disputes: a queue of settlements must not delay one.
 DISPUTES_IN_FLIGHT = 4
 # Every verb takes less than 400,000; more is a party's contract signature burning our coins.
-MAX_GAS = 2_000_000
+MAX_GAS = 1_000_000
+# A contract's signature can be good when tried and bad when mined. Then its traders send, and pay.
+MAX_REVERTED_PER_ORDER = 10
 # Then what was found good is sent: a signer's contract can take its time. Shorter than a claim.
 MAX_EXAMINING_SECONDS = 5
 # Refusals that cannot pass. The others may: a block that vanishes, a node that lags, a paused
 # token, a contract signer.
-FINAL_REFUSALS = ("ExceedsAmount", "InvalidTerms", "TooExpensive")
+FINAL_REFUSALS = ("ExceedsAmount", "InvalidTerms", "TooExpensive", "TooOften")
 # These are tried again after a tenth of the time that they have waited, within these bounds.
 RETRY_REFUSED_SECONDS, MAX_RETRY_SECONDS, WAITED_SHARE = 15, 600, 10
 # What the node failed at, or what is over a ceiling, goes behind what waits meanwhile.
@@ -192,6 +194,7 @@ class Sender:
             self.drop(intent, f"{intent.to} is not the escrow")
             return None
         try:
+            self.require_patience(intent)
             estimate = self.node.simulate(Call(intent.to, intent.data))
             if batches.with_margin(estimate) > MAX_GAS:
                 raise Reverted(f"TooExpensive(gas={estimate}, most={MAX_GAS})")
@@ -199,6 +202,13 @@ class Sender:
             self.refused(intent, str(refusal))
             return None
         return Ready(intent, estimate)
+
+    def require_patience(self, intent: Intent) -> None:
+        """Raise Reverted if too many of the order's settlements were paid for in vain."""
+        with transaction(self.engine) as session:
+            reverted = sending.count_reverted(session, intent.order_id)
+        if not is_dispute(intent) and reverted >= MAX_REVERTED_PER_ORDER:
+            raise Reverted(f"TooOften(reverted={reverted}, most={MAX_REVERTED_PER_ORDER})")
 
     def send_batches(self, ready: Sequence[Ready]) -> list[Ready]:
         """Send together what is cheaper together; return what is to go alone."""

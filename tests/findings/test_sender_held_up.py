@@ -21,9 +21,9 @@ from tests.findings.world import (
 )
 from tests.world import AMOUNT, BUYER
 
-# About 13 million gas, and about one million.
+# About 13 million gas, and about half a million.
 OVER_THE_GAS_LIMIT = burn_then_say_yes(3_600_000)
-WITHIN_THE_GAS_LIMIT = burn_then_say_yes(700_000)
+WITHIN_THE_GAS_LIMIT = burn_then_say_yes(448_000)
 
 
 def hostile(live: LiveWorld, intents: int = 2) -> str:
@@ -134,6 +134,29 @@ def test_a_dispute_of_a_gas_burner_is_paid_from_the_day(live: LiveWorld) -> None
         live.carry(2)
     assert (live.disputed(honest), live.disputed(burner)) == (True, False)
     assert "ceiling of a day" in (live.intent(burner).reason or "")
+
+
+def test_what_reverts_again_and_again_is_its_traders_to_send(
+    live: LiveWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Found: a signature that is good when tried and bad when mined could be signed anew for ever,
+    and each time the coordinator paid.
+    """
+    monkeypatch.setattr("coordinator.workers.sender.MAX_REVERTED_PER_ORDER", 2)
+    order_id = live.funded()
+    for units in (1, 2):
+        live.split(order_id, units)
+        live.send_in_vain()
+        live.mine()
+        live.sender.step()
+    live.split(order_id, 3)
+    live.carry()
+    assert live.intent(order_id).status == "obsolete"
+    assert (live.intent(order_id).reason or "").startswith("TooOften")
+    assert live.status(order_id) == "awaiting_payment"
+    live.open_dispute(order_id)
+    live.carry()
+    assert live.disputed(order_id), "whom it defends did not make it dear"
 
 
 def test_a_node_that_counts_wrong_once_empties_no_key(

@@ -189,6 +189,7 @@ def heal(world: Simulation, judge: Judge) -> None:
     world.truth.pool = {k: t for k, t in world.truth.pool.items() if t.raw}
     world.workers["rival"] = None
     world.hall.connections["rival"].close()
+    land(world, judge)
     work_until_quiet(world, judge, QUIET_BEFORE)
     world.truth.mine(at=world.truth.now + 30_000)
     world.note("all windows pass")
@@ -196,6 +197,15 @@ def heal(world: Simulation, judge: Judge) -> None:
     if world.halted:
         raise Violated(Invariant.NO_HALT, world.halted)
     judge.at_end()
+
+
+def land(world: Simulation, judge: Judge) -> None:
+    """Let what is on its way arrive: no window ends by the platform's delay."""
+    for _ in range(MAX_HEALING_ROUNDS):
+        if not world.hall.rows("select from intent_slots where status in ('sent', 'mined')"):
+            return
+        round_of_work(world)
+        judge.after_step()
 
 
 def work_until_quiet(world: Simulation, judge: Judge, rounds: int) -> None:
