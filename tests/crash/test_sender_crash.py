@@ -17,7 +17,7 @@ from tests.crash.test_crash import HOOKS
 from tests.e2e.processes import FOREIGN, wait_until
 from tests.findings.world import FINAL_AFTER_BLOCKS
 from tests.sending.world import SendingWorld
-from tests.world import ARBITRATOR, COORDINATOR
+from tests.world import ARBITRATOR, COORDINATOR, STRANGER
 
 PATIENCE_SECONDS = 120
 KILLED = -9
@@ -96,3 +96,23 @@ def test_a_batch_is_sent_once(world: SendingWorld, point: str) -> None:
     [slot] = world.slots()
     assert slot.gas_used
     assert len(world.attempts()) == 1
+
+
+@pytest.mark.parametrize("point", ["sender-filler-not-committed", "sender-filler-signed-not-sent"])
+def test_a_gap_is_filled_once(world: SendingWorld, point: str) -> None:
+    """A transaction that nobody remembers took the nonce before ours, and was dropped."""
+    world.agreed()
+    with world.held_back(), tempfile.TemporaryDirectory() as folder:
+        world.push(world.gas, STRANGER.address, b"", 10**9)
+        world.sender.step()
+        world.anvil.rpc("anvil_dropAllTransactions")
+        world.sender.lock.release()
+        sender = Crashing(world, point, Path(folder))
+        sender.dies()
+        world.anvil.rpc("evm_setAutomine", True)
+        sender.finishes()
+    world.mine()
+    assert world.statuses() == ["completed"]
+    ours, filler = world.slots()
+    assert (filler.nonce, filler.data) == (ours.nonce - 1, "0x")
+    assert len(world.attempts()) == 2

@@ -32,6 +32,7 @@ class Point:
 
 KEPT_LOGS = ("coordinator.services.chain", "keep_logs")
 TRIED_BATCH = ("coordinator.adapters.chain.sender", "Account.try_batch")
+FOUND_GAPS = ("coordinator.workers.flight", "Flight.gaps")
 SIGNED = ("coordinator.services.settlements", "add_signature")
 POINTS = {
     "sender-signed-not-sent": Point(
@@ -46,6 +47,12 @@ POINTS = {
     ),
     "sender-batch-signed-not-sent": Point(
         "sender", "coordinator.workers.flight", "Flight.broadcast", False, TRIED_BATCH
+    ),
+    "sender-filler-not-committed": Point(
+        "sender", "coordinator.services.sending", "take_slot", True, FOUND_GAPS
+    ),
+    "sender-filler-signed-not-sent": Point(
+        "sender", "coordinator.workers.flight", "Flight.broadcast", False, FOUND_GAPS
     ),
     "watcher-read-not-committed": Point(
         "watcher", "coordinator.services.chain", "ingest", True, KEPT_LOGS
