@@ -76,7 +76,8 @@ def halt(chain: ChainId, why: Why, data_dir: DataDir = None, as_json: Json = Fal
 
     No order is placed, no buyer is told to pay, nothing is co-signed, no settlement is sent.
     Disputes are sent, since they defend somebody. What is in flight stays in flight, and traders
-    can end their orders without the coordinator.
+    can end their orders without the coordinator. A co-signer with a database of its own does not
+    see it: `otc cosigner stop` there.
 
     Example:
 

@@ -19,6 +19,8 @@ BASE_FEE_BLOCKS = 6
 REPLACEMENT_PERMILLE = 1125
 REPLACE_AFTER_SECONDS = 60
 MAX_ATTEMPTS = 10
+# After so many, only a price that has risen this much is followed: each doubling makes one more.
+FOLLOWED_FACTOR = 2
 # A key that cannot pay for this many usual transactions is low.
 LOW_TRANSACTIONS = 20
 USUAL_GAS = 150_000
@@ -63,8 +65,10 @@ def is_stuck(newest: Fees, today: Fees, age_seconds: int, attempts: int, first: 
 
     Those behind it may only be waiting for it.
     """
-    if age_seconds < REPLACE_AFTER_SECONDS or attempts >= MAX_ATTEMPTS:
+    if age_seconds < REPLACE_AFTER_SECONDS:
         return False
+    if attempts >= MAX_ATTEMPTS:
+        return price(today) >= FOLLOWED_FACTOR * price(newest)
     return first or price(newest) < price(today)
 
 

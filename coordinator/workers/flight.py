@@ -100,7 +100,7 @@ class Flight:
             tried = sending.attempts(session, slot.id or 0)
         newest, now = tried[0], self.now()
         age = now - newest.signed_at
-        if age >= fees.REPLACE_AFTER_SECONDS and len(tried) < fees.MAX_ATTEMPTS:
+        if age >= fees.REPLACE_AFTER_SECONDS:
             today = self.node.quote()
             if fees.is_stuck(newest.fees, today, age, len(tried), first):
                 newest = self.replace(slot, newest, today)

@@ -82,3 +82,11 @@ def test_a_key_is_low_before_it_is_empty(usual_transactions: int, condition: str
     balance = usual_transactions * fees.usual_wei(today) + 5
     assert fees.condition_of(balance, 5, today) == condition
     assert fees.condition_of(balance, balance + 1, today) == "empty"
+
+
+def test_a_price_that_doubles_is_followed_for_ever() -> None:
+    """Found: after ten attempts a dispute stayed at a price that no block took any more."""
+    newest, many = {"gasPrice": 10}, 3 * fees.MAX_ATTEMPTS
+    age = fees.REPLACE_AFTER_SECONDS
+    assert fees.is_stuck(newest, {"gasPrice": 20}, age, many, first=False)
+    assert not fees.is_stuck(newest, {"gasPrice": 19}, age, many, first=True)
