@@ -1,8 +1,12 @@
 """Settlements that wait together go out together if that is cheaper, and none for another."""
 
+import math
+from typing import Any
+
 import pytest
 from otc_sdk import calls
 
+from coordinator.adapters.chain.sender import NO_SIMULATION_SECONDS
 from coordinator.domain import batches
 from coordinator.services.ports import Call
 from coordinator.services.sending import FAILED_IN_BATCH
@@ -87,10 +91,31 @@ def test_a_signer_that_is_dear_joins_no_batch(world: SendingWorld) -> None:
 
 
 def test_a_node_that_cannot_simulate_gets_single_ones(world: SendingWorld) -> None:
-    world.account.has_simulation = False
+    world.account.no_simulation_until = math.inf
     world.agreed(2)
     world.carry(2)
     assert (world.statuses(), is_batch(world)) == (["completed"] * 2, [False] * 2)
+
+
+def test_a_node_that_cannot_simulate_is_asked_again_after_an_hour(
+    world: SendingWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Found: one node's answer ended batches until the next start."""
+    provider, asked, clock = world.account.w3.provider, [0], [0.0]
+    real = provider.make_request
+
+    def ignorant(method: Any, params: Any) -> Any:
+        if method != "eth_simulateV1":
+            return real(method, params)
+        asked[0] += 1
+        return {"error": {"code": -32601, "message": "the method does not exist"}}
+
+    monkeypatch.setattr(provider, "make_request", ignorant)
+    monkeypatch.setattr("coordinator.adapters.chain.sender.time.monotonic", lambda: clock[0])
+    call = Call(world.platform.domain.escrow, "0x")
+    for clock[0], times in ((0.0, 1), (NO_SIMULATION_SECONDS - 1, 1), (NO_SIMULATION_SECONDS, 2)):
+        assert world.account.try_batch(call, 10**6) is None
+        assert asked == [times]
 
 
 def test_a_batch_above_the_ceiling_of_a_transaction_is_smaller(world: SendingWorld) -> None:

@@ -1,5 +1,6 @@
 """Several keys share the work; none takes what it cannot do, and no queue starves a dispute."""
 
+import math
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -69,7 +70,7 @@ def test_a_key_that_runs_low_works_and_says_so(world: SendingWorld) -> None:
 
 
 def test_in_flight_has_a_limit_and_a_place_for_disputes(world: SendingWorld) -> None:
-    world.account.has_simulation = False
+    world.account.no_simulation_until = math.inf
     settlements = MAX_IN_FLIGHT - DISPUTES_IN_FLIGHT
     world.agreed(settlements + 1)
     disputed = world.paid()

@@ -1,5 +1,6 @@
 """Nothing is lost and nothing doubled, whatever becomes of a nonce."""
 
+import math
 from dataclasses import replace
 from itertools import pairwise
 
@@ -237,7 +238,7 @@ def test_what_a_restored_backup_forgot_is_not_paid_twice(world: SendingWorld, mi
 
 def test_nonces_skip_ahead_of_restored_books(world: SendingWorld) -> None:
     first, second = world.agreed(), world.agreed()
-    world.account.has_simulation = False
+    world.account.no_simulation_until = math.inf
     world.carry(2)
     [*_, newest] = world.slots()
     world.forget(newest)

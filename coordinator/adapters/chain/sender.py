@@ -1,5 +1,6 @@
 """Signing and broadcasting transactions of one gas-paying key."""
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -32,6 +33,8 @@ from coordinator.services.ports import (
 log = structlog.get_logger()
 # Answers to a broadcast that leave the outcome to the receipts.
 HARMLESS = ("already known", "already imported", "nonce too low", "underpriced")
+# Another node may answer by then, or the same one be a newer release.
+NO_SIMULATION_SECONDS = 3600
 # JSON-RPC's code for a method that a node does not have, and the words that some use instead.
 METHOD_NOT_FOUND = "-32601"
 MISSING = ("not found", "not supported", "not available", "unsupported", "unknown", "not exist")
@@ -50,8 +53,8 @@ class Account:
     ) -> None:
         self.w3 = open_web3(rpc_url, *more_rpc_urls)
         self.chain_id, self.account, self.max_fee_wei = chain_id, account, max_fee_wei
-        # Found out at the first answer.
-        self.has_simulation = True
+        # Until then (monotonic seconds) batches are not tried: a node did not know how.
+        self.no_simulation_until = 0.0
 
     @property
     def address(self) -> str:
@@ -112,7 +115,7 @@ class Account:
     @outage
     def try_batch(self, call: Call, gas: int) -> Trial | None:
         """By `eth_simulateV1`: an estimate would be of a batch whose items all fail."""
-        if not self.has_simulation:
+        if time.monotonic() < self.no_simulation_until:
             return None
         calls = [{**self.fields(call), "gas": hex(gas)}]
         answer: Any = self.w3.provider.make_request(
@@ -122,7 +125,7 @@ class Account:
         if "error" in answer:
             error = answer["error"]
             if is_missing(error):
-                self.has_simulation = False
+                self.no_simulation_until = time.monotonic() + NO_SIMULATION_SECONDS
                 log.warning("no batches", reason="the node has no eth_simulateV1")
                 return None
             raise NodeDown(f"the node failed to simulate a batch: {error.get('message')}")
