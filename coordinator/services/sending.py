@@ -4,14 +4,14 @@ from collections.abc import Sequence
 
 from otc_sdk.calls import is_batch, is_settle, valid_until_of
 from sqlalchemy import text
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, col, func, not_, select
 
 from coordinator.db.escrows import Escrow
 from coordinator.db.intents import REVERTED, Attempt, Intent, Slot
 from coordinator.db.orders import Order
 from coordinator.db.wake import Channel, notify
 from coordinator.services import clock, halting, metrics, sender_keys, settlements
-from coordinator.services.claims import is_dispute
+from coordinator.services.claims import IS_DISPUTE, is_dispute
 from coordinator.services.order_log import append
 from coordinator.services.orders import lock
 from coordinator.services.ports import Call, FeeTooHigh, Receipt, SignedTransaction
@@ -216,9 +216,11 @@ def unsettle(session: Session, order: Order, intent: Intent, reason: str, now: i
 
 
 def count_reverted(session: Session, order_id: str) -> int:
-    """How many transactions were mined for an order alone and did nothing."""
-    mine = Intent.order_id == order_id, Intent.reason == REVERTED
-    return session.exec(select(func.count(col(Intent.id))).where(*mine)).one()
+    """How many settlements were mined for an order alone and did nothing."""
+    query = select(func.count(col(Intent.id))).where(
+        Intent.order_id == order_id, Intent.reason == REVERTED, not_(IS_DISPUTE)
+    )
+    return session.exec(query).one()
 
 
 def is_over(session: Session, intent_id: int) -> bool:
