@@ -33,10 +33,10 @@ MAX_GAS = 1_000_000
 MAX_REVERTED_PER_ORDER = 10
 # Then what was found good is sent: a signer's contract can take its time. Shorter than a claim.
 MAX_EXAMINING_SECONDS = 5
-# Refusals that cannot pass. The others may: a block that vanishes, a node that lags, a paused
-# token, a contract signer.
-FINAL_REFUSALS = ("ExceedsAmount", "InvalidTerms", "TooExpensive", "TooOften")
-# These are tried again after a tenth of the time that they have waited, within these bounds.
+# Refusals of our own that end a settlement: its traders may sign another, or send it themselves.
+OWN_REFUSALS = ("TooExpensive", "TooOften")
+# The chain's may pass: a block that vanishes, a node that lags or lies, a paused token. What they
+# refuse is tried again after a tenth of the time that it has waited, within these bounds.
 RETRY_REFUSED_SECONDS, MAX_RETRY_SECONDS, WAITED_SHARE = 15, 600, 10
 # What the node failed at, or what is over a ceiling, goes behind what waits meanwhile.
 RETRY_HELD_UP_SECONDS = 5
@@ -270,14 +270,18 @@ class Sender:
         self.flight.broadcast(signed.tx_hash, signed.raw)
 
     def refused(self, intent: Intent, reason: str) -> None:
-        """Drop what can never succeed; look at the rest again later, less and less often."""
+        """Drop what can never succeed; look at the rest again later, less and less often.
+
+        A dispute defends somebody within the seller's refund window: it is never dropped at a
+        node's word, and always tried again soon.
+        """
+        dispute = is_dispute(intent)
         with transaction(self.engine) as session:
             over = sending.is_over(session, intent.id or 0)
-        if over or reason.startswith(FINAL_REFUSALS):
+        if over or (reason.startswith(OWN_REFUSALS) and not dispute):
             self.drop(intent, reason)
             return
-        # A dispute is always tried again soon: it has the seller's refund window, no longer.
-        waited = 0 if is_dispute(intent) else (self.now() - intent.created_at) // WAITED_SHARE
+        waited = 0 if dispute else (self.now() - intent.created_at) // WAITED_SHARE
         seconds = max(RETRY_REFUSED_SECONDS, min(waited, MAX_RETRY_SECONDS))
         self.postpone(intent, reason, seconds)
 

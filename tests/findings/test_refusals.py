@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Engine
 
 from coordinator.services.ports import Reverted
-from coordinator.workers.sender import MAX_RETRY_SECONDS, RETRY_REFUSED_SECONDS
+from coordinator.workers.sender import MAX_GAS, MAX_RETRY_SECONDS, RETRY_REFUSED_SECONDS
 from tests.chain import Anvil
 from tests.sending.world import SendingWorld
 from tests.world import AMOUNT, BUYER, SELLER
@@ -44,7 +44,10 @@ def test_a_settlement_by_others_that_stays(world: SendingWorld) -> None:
     assert [intent.status for intent in world.intents()] == ["obsolete"]
 
 
-@pytest.mark.parametrize("lie", ["AlreadySettled()", "AlreadyDisputed()", "Expired()"])
+LIES = ["AlreadySettled()", "AlreadyDisputed()", "Expired()", "ExceedsAmount()", "InvalidTerms()"]
+
+
+@pytest.mark.parametrize("lie", LIES)
 def test_a_node_that_says_it_is_over(
     world: SendingWorld, lie: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -63,6 +66,24 @@ def test_a_node_that_says_it_is_over(
     world.carry_again()
     assert world.status(settling[0]) == "completed"
     assert world.disputed(disputing)
+
+
+def test_a_node_that_makes_a_defence_too_dear(
+    world: SendingWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Found: it dropped the watchtower's dispute fifty times in a minute, and then there was no
+    other for ever.
+    """
+    order_id = world.funded()
+    world.open_dispute(order_id)
+    with monkeypatch.context() as patch:
+        patch.setattr(world.account, "simulate", lambda _: 10 * MAX_GAS)
+        for _ in range(3):
+            world.sender.step()
+            world.later(RETRY_REFUSED_SECONDS)
+    assert [intent.status for intent in world.intents()] == ["pending"]
+    world.carry_again()
+    assert world.disputed(order_id)
 
 
 def test_an_expired_settlement_gives_its_order_back(world: SendingWorld) -> None:
