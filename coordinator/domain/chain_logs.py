@@ -15,8 +15,9 @@ TRANSFER = "0x" + event_signature_to_log_topic("Transfer(address,address,uint256
 ESCROW_TOPICS = {"0x" + topic.hex(): name for topic, name in event_topics().items()}
 TOPICS = [TRANSFER, *ESCROW_TOPICS]
 TRANSFER_TOPICS = 3
-# Terms may be published again and again; a batch may hold any order's settlement, to fail.
-FREE_EVENTS = ("Published", "SettlementFailed")
+# Terms may be published again and again; a batch may hold any order's settlement, to fail; a token
+# of anybody's own may be swept for ever.
+FREE_EVENTS = ("Published", "SettlementFailed", "Swept")
 # No token has so many; a few times the largest number would overflow the books' columns.
 MAX_UNITS = 2**200
 # A backfill meets the same addresses again and again, and their checksums are slow.

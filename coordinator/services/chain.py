@@ -29,24 +29,25 @@ class EpochLost(Exception):
     """Another watcher has taken over this chain; this one must stop."""
 
 
-def take_over(session: Session, chain_id: int, start: Header) -> Cursor:
-    """Begin a new epoch of writing; the cursor is made at `start` if there is none."""
+def take_over(session: Session, chain_id: int) -> int | None:
+    """Begin a new epoch of writing; None if nobody has written yet."""
     cursor = session.get(Cursor, chain_id, with_for_update=True)
     if cursor is None:
-        cursor = Cursor(
-            chain_id=chain_id,
-            number=start.number,
-            hash=start.hash,
-            time=start.time,
-            final_number=start.number,
-            final_hash=start.hash,
-            final_time=start.time,
-            epoch=0,
-        )
-        session.add(cursor)
+        return None
     cursor.epoch += 1
-    session.flush()
-    return cursor
+    return cursor.epoch
+
+
+def start(session: Session, chain_id: int, first: Header) -> int:
+    """Begin the first epoch, at a block."""
+    number, block_hash, time = place(first)
+    session.add(
+        Cursor(
+            chain_id=chain_id, epoch=1, number=number, hash=block_hash, time=time,
+            final_number=number, final_hash=block_hash, final_time=time,
+        )
+    )  # fmt: skip
+    return 1
 
 
 def own_cursor(session: Session, chain_id: int, epoch: int) -> Cursor:

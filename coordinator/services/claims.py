@@ -20,6 +20,11 @@ def is_dispute(intent: Intent) -> bool:
     return intent.key.startswith(DISPUTE)
 
 
+def is_agreement(intent: Intent) -> bool:
+    """A settlement that parties signed; not the split by default, which nobody need sign again."""
+    return intent.key.startswith("settle:")
+
+
 def due(chain_id: int, now: int) -> ColumnElement[bool]:
     """Pending intents whose time has come; of an order's settlements, one at a time.
 

@@ -69,8 +69,11 @@ def bring(
 
 
 def watch(session: Session, platform: Platform, order: Order, escrow: Escrow, now: int) -> None:
-    """The watchtower: a refund request against a buyer who paid meets the buyer's dispute."""
-    if not escrow.refund_requested_at or escrow.disputed_at or escrow.settled_tx:
+    """The watchtower: a refund request against a buyer who paid meets the buyer's dispute.
+
+    Only a final dispute or settlement makes it needless: one that was only seen is one node's word.
+    """
+    if not escrow.refund_requested_at or escrow.final_disputed_at or escrow.final_settled_tx:
         return
     signature = kept_signature(session, order.id, "Dispute", Role.BUYER)
     if signature is not None:
@@ -87,8 +90,8 @@ def watch_due(session: Session, platform: Platform, now: int, limit: int) -> Non
         .where(
             Order.chain_id == platform.domain.chain_id,
             Escrow.refund_requested_at > 0,
-            Escrow.disputed_at == 0,
-            Escrow.settled_tx == "",
+            Escrow.final_disputed_at == 0,
+            Escrow.final_settled_tx == "",
         )
         .order_by(func.random())
         .limit(limit)

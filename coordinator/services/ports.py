@@ -8,7 +8,14 @@ from eth_account.messages import SignableMessage
 from otc_sdk.policy import State
 
 
-class NodeDown(Exception):
+class NodeSaid(Exception):
+    """Its words may be a node's own: what PostgreSQL cannot keep (NUL, half characters) is not."""
+
+    def __init__(self, words: str = "") -> None:
+        super().__init__("".join(c if c.isprintable() else "?" for c in words))
+
+
+class NodeDown(NodeSaid):
     """The node does not answer, or answers nonsense. Try again later."""
 
 
@@ -27,7 +34,7 @@ class ChainHalted(NodeDown):
     """The chain contradicts what was final; nothing is done until an operator has looked."""
 
 
-class Reverted(Exception):
+class Reverted(NodeSaid):
     """The chain would refuse this call; the message is the contract's words."""
 
 

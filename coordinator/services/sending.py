@@ -215,10 +215,15 @@ def unsettle(session: Session, order: Order, intent: Intent, reason: str, now: i
         settlements.failed(session, order, int(settlement_id), reason, now)
 
 
-def count_reverted(session: Session, order_id: str) -> int:
-    """How many settlements were mined for an order alone and did nothing."""
+def count_reverted(session: Session, intent: Intent) -> int:
+    """How many like it were mined alone and did nothing: settlements of its order, or disputes by
+    its trader, so that nobody uses up what defends the other.
+    """
+    like = col(Intent.key).startswith(intent.key.partition("#")[0], autoescape=True)
     query = select(func.count(col(Intent.id))).where(
-        Intent.order_id == order_id, Intent.reason == REVERTED, not_(IS_DISPUTE)
+        Intent.order_id == intent.order_id,
+        Intent.reason == REVERTED,
+        like if is_dispute(intent) else not_(IS_DISPUTE),
     )
     return session.exec(query).one()
 

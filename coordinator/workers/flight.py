@@ -10,8 +10,8 @@ from sqlalchemy import Engine
 from coordinator.db.intents import Attempt, Slot
 from coordinator.db.session import transaction
 from coordinator.domain import batches, fees
-from coordinator.services import metrics, sending
-from coordinator.services.ports import Call, ChainSender, FeeTooHigh, NodeDown, Receipt
+from coordinator.services import chain, metrics, sending
+from coordinator.services.ports import Call, ChainSender, FeeTooHigh, NodeDown, Receipt, Reverted
 
 log = structlog.get_logger()
 REBROADCAST_AFTER_SECONDS = 5
@@ -51,7 +51,7 @@ class Flight:
         """What the node refuses to do for one transaction must not hold up the others."""
         try:
             act()
-        except (NodeDown, FeeTooHigh) as error:
+        except (NodeDown, Reverted, FeeTooHigh) as error:
             log.warning("held up", sender=self.node.address, nonce=nonce, error=str(error))
 
     def follow(self, slot: Slot, count: int, final: int) -> None:
@@ -80,9 +80,15 @@ class Flight:
         return next((r for h in hashes if (r := self.node.receipt(h)) is not None), None)
 
     def mined(self, slot: Slot, receipt: Receipt, final: int) -> None:
-        """A receipt is final if its block is at or below the final one, and still the chain's."""
+        """A receipt is final if its block is at or below the final one, and still the chain's.
+
+        By the books, if they have that block: all nodes agreed on it.
+        """
         number = receipt.block_number
-        is_final = number <= final and self.node.block_hash(number) == receipt.block_hash
+        with transaction(self.engine) as session:
+            known = chain.known_hash(session, self.chain_id, number)
+        known = known or self.node.block_hash(number)
+        is_final = number <= final and known == receipt.block_hash
         with transaction(self.engine) as session:
             sending.mined(session, slot.id or 0, receipt, is_final, self.now())
         if is_final and slot.singles_gas > slot.gas_estimate:

@@ -16,7 +16,7 @@ from coordinator.db.process_lock import LockTaken, ProcessLock
 from coordinator.db.session import transaction
 from coordinator.domain import batches, fees
 from coordinator.services import claims, sender_keys, sending
-from coordinator.services.claims import is_dispute
+from coordinator.services.claims import is_agreement, is_dispute
 from coordinator.services.ports import Call, ChainSender, FeeTooHigh, NodeDown, Reverted
 from coordinator.services.sending import Taken
 from coordinator.workers.flight import Flight
@@ -30,7 +30,7 @@ DISPUTES_IN_FLIGHT = 4
 # Every verb takes less than 400,000; more is a party's contract signature burning our coins.
 MAX_GAS = 1_000_000
 # A contract's signature can be good when tried and bad when mined. Then its traders send, and pay.
-MAX_REVERTED_PER_ORDER = 10
+MAX_REVERTED_PER_ORDER, MAX_REVERTED_DISPUTES = 10, 3
 # Then what was found good is sent: a signer's contract can take its time. Shorter than a claim.
 MAX_EXAMINING_SECONDS = 5
 # Refusals of our own that end a settlement: its traders may sign another, or send it themselves.
@@ -154,24 +154,32 @@ class Sender:
         return MAX_IN_FLIGHT - DISPUTES_IN_FLIGHT - self.in_flight
 
     def dispatch(self, claimed: Sequence[Intent]) -> None:
-        """Disputes at once; settlements when all are known, for some may go together."""
-        ready: list[Ready] = []
-        until = self.now() + MAX_EXAMINING_SECONDS
-        for intent in claimed:
-            if self.now() > until:
-                break
-            with self.held_up([intent]):
-                found = self.examine(intent)
-                if found is not None and is_dispute(intent):
-                    if self.room() + DISPUTES_IN_FLIGHT > 0:
-                        self.send([found], Call(intent.to, intent.data), found.estimate)
-                elif found is not None:
-                    ready.append(found)
+        """Disputes at once; settlements when all are known, for some may go together.
+
+        Each has its time: slow signers of disputes must not keep every settlement waiting.
+        """
+        for found in self.examined([i for i in claimed if is_dispute(i)]):
+            if self.room() + DISPUTES_IN_FLIGHT > 0:
+                with self.held_up([found.intent]):
+                    call = Call(found.intent.to, found.intent.data)
+                    self.send([found], call, found.estimate)
+        ready = list(self.examined([i for i in claimed if not is_dispute(i)]))
         for found in self.send_batches(ready):
             if self.room() > 0:
                 with self.held_up([found.intent]):
                     call = Call(found.intent.to, found.intent.data)
                     self.send([found], call, found.estimate)
+
+    def examined(self, intents: Sequence[Intent]) -> Iterator[Ready]:
+        """Those that are to be sent now, as long as looking at them takes no longer than it may."""
+        until = self.now() + MAX_EXAMINING_SECONDS
+        for intent in intents:
+            if self.now() > until:
+                return
+            with self.held_up([intent]):
+                found = self.examine(intent)
+                if found is not None:
+                    yield found
 
     @contextmanager
     def held_up(self, intents: Sequence[Intent]) -> Iterator[None]:
@@ -204,13 +212,17 @@ class Sender:
         return Ready(intent, estimate)
 
     def require_patience(self, intent: Intent) -> None:
-        """Raise Reverted if too many of the order's settlements were paid for in vain."""
-        if is_dispute(intent):
+        """Raise Reverted if too many like it were paid for in vain. A default is nobody's fault."""
+        if not is_dispute(intent) and not is_agreement(intent):
             return
+        most = MAX_REVERTED_DISPUTES if is_dispute(intent) else MAX_REVERTED_PER_ORDER
+        reverted = self.count_reverted(intent)
+        if reverted >= most:
+            raise Reverted(f"TooOften(reverted={reverted}, most={most})")
+
+    def count_reverted(self, intent: Intent) -> int:
         with transaction(self.engine) as session:
-            reverted = sending.count_reverted(session, intent.order_id)
-        if reverted >= MAX_REVERTED_PER_ORDER:
-            raise Reverted(f"TooOften(reverted={reverted}, most={MAX_REVERTED_PER_ORDER})")
+            return sending.count_reverted(session, intent)
 
     def send_batches(self, ready: Sequence[Ready]) -> list[Ready]:
         """Send together what is cheaper together; return what is to go alone."""
@@ -257,8 +269,9 @@ class Sender:
         with transaction(self.engine) as session:
             nonce = sending.next_nonce(session, self.chain_id, address, self.count)
             signed = self.node.sign(call, nonce, gas, self.fees)
-            # Whom a dispute defends must not pay for others' settlements.
-            if not is_dispute(intents[0]) or estimate > MAX_EXEMPT_GAS:
+            # Whom a dispute defends must not pay for others' settlements; once, for nothing.
+            exempt = is_dispute(intents[0]) and estimate <= MAX_EXEMPT_GAS
+            if not exempt or sending.count_reverted(session, intents[0]):
                 sending.require_budget(
                     session, self.chain_id, signed.max_fee_wei, self.max_day_fee_wei, now
                 )
@@ -275,10 +288,10 @@ class Sender:
         A dispute defends somebody within the seller's refund window: it is never dropped at a
         node's word, and always tried again soon.
         """
-        dispute = is_dispute(intent)
+        dispute, ours = is_dispute(intent), reason.startswith(OWN_REFUSALS)
         with transaction(self.engine) as session:
             over = sending.is_over(session, intent.id or 0)
-        if over or (reason.startswith(OWN_REFUSALS) and not dispute):
+        if over or (ours and is_agreement(intent)):
             self.drop(intent, reason)
             return
         waited = 0 if dispute else (self.now() - intent.created_at) // WAITED_SHARE

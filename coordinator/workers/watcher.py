@@ -76,11 +76,16 @@ class Watcher:
             raise
 
     def begin(self, start_block: int) -> int:
+        """The new epoch. All nodes must know the start block, but only for the first."""
+        with transaction(self.engine) as session:
+            epoch = chain.take_over(session, self.chain_id)
+        if epoch is not None:
+            return epoch
         start = self.agreed.header(start_block)
         if start is None:
             raise NodeDown(f"the node does not have the start block {start_block}")
         with transaction(self.engine) as session:
-            return chain.take_over(session, self.chain_id, start).epoch
+            return chain.start(session, self.chain_id, start)
 
     def step(self) -> bool:
         """Read what follows the cursor; True if there is more.

@@ -1,5 +1,6 @@
 """An account that acts on the escrow with its own key and its own gas."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any
@@ -187,5 +188,6 @@ def explain(error: ContractLogicError) -> str:
     """The contract's words for a refused call."""
     data = error.data
     if isinstance(data, str) and data.startswith("0x"):
-        return calls.explain_revert(bytes.fromhex(data[2:]))
+        with suppress(ValueError):  # a node may say anything
+            return calls.explain_revert(bytes.fromhex(data[2:]))
     return str(error)

@@ -38,6 +38,24 @@ def test_what_one_node_refuses_is_not_asked_of_another(anvil: Anvil) -> None:
         w3.eth.send_raw_transaction(b"\x01")
 
 
+@pytest.mark.parametrize("answer", [
+    b'{"jsonrpc":"2.0","id":0,"result":"0x' + b"ab" * 32 + b'"}', b"[]", b"no",
+    b'{"jsonrpc":"2.0","id":0,"error":{"code":-32000,"message":"already known"}}',
+])  # fmt: skip
+def test_a_transaction_goes_to_every_node(anvil: Anvil, answer: bytes) -> None:
+    """Found: a node that says it took one, and drops it, kept it from all others."""
+    account = anvil.funded_account()
+    transaction = {
+        "to": account.address, "value": 0, "gas": 21_000, "chainId": anvil.w3.eth.chain_id,
+        "nonce": anvil.w3.eth.get_transaction_count(account.address),
+        "maxFeePerGas": 10**12, "maxPriorityFeePerGas": 10**9,
+    }  # fmt: skip
+    signed = account.sign_transaction(transaction)
+    with answering(answer) as url:
+        open_web3(url, url_of(anvil)).eth.send_raw_transaction(signed.raw_transaction)
+    assert anvil.w3.eth.get_transaction(signed.hash)["nonce"] == transaction["nonce"]
+
+
 def test_an_answer_to_another_request_is_not_taken() -> None:
     with answering(b'{"jsonrpc":"2.0","id":999,"result":"0x1"}') as url:
         with pytest.raises(BadResponseFormat, match="an answer to request 999"):

@@ -5,13 +5,17 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from eth_account.signers.local import LocalAccount
 from sqlalchemy import Engine
+from sqlmodel import select
 
+from coordinator.db.intents import Attempt
+from coordinator.db.session import transaction
 from tests.chain import Anvil
 from tests.crash.test_crash import HOOKS
 from tests.e2e.processes import FOREIGN, wait_until
@@ -98,6 +102,13 @@ def test_a_batch_is_sent_once(world: SendingWorld, point: str) -> None:
     assert len(world.attempts()) == 1
 
 
+def set_clock(world: SendingWorld) -> None:
+    """The process lives by the clock on the wall, not by the chain's, which tests move."""
+    with transaction(world.engine) as session:
+        for attempt in session.exec(select(Attempt)).all():
+            attempt.signed_at = attempt.broadcast_at = int(time.time())
+
+
 @pytest.mark.parametrize("point", ["sender-filler-not-committed", "sender-filler-signed-not-sent"])
 def test_a_gap_is_filled_once(world: SendingWorld, point: str) -> None:
     """A transaction that nobody remembers took the nonce before ours, and was dropped."""
@@ -107,6 +118,7 @@ def test_a_gap_is_filled_once(world: SendingWorld, point: str) -> None:
         world.sender.step()
         world.anvil.rpc("anvil_dropAllTransactions")
         world.sender.lock.release()
+        set_clock(world)
         sender = Crashing(world, point, Path(folder))
         sender.dies()
         world.anvil.rpc("evm_setAutomine", True)

@@ -7,12 +7,15 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine
+from sqlmodel import select
 
 from coordinator.adapters.chain.nodes import Agreed, Pool, Ranked
+from coordinator.db.chain import Cursor
+from coordinator.db.intents import Intent
 from coordinator.db.ledger import LedgerEntry
 from coordinator.db.session import transaction
 from coordinator.db.settlements import Settlement
-from coordinator.services import settlements
+from coordinator.services import disputes, node_health, settlements
 from coordinator.services.ports import Header, NodeDown, RawLog
 from coordinator.services.reconciliation import EVERY_SECONDS, RETRY_SECONDS
 from coordinator.workers.watcher import RANGE_THRESHOLD_BLOCKS, Watcher
@@ -218,9 +221,61 @@ def test_a_dispute_that_was_seen_makes_nobody_pay(world: World) -> None:
     assert world.status(order_id) == "pending"
 
 
+def test_a_settlement_that_was_never_made_silences_no_watchtower(two: TwoNodes) -> None:
+    """Found: a log that one node invented was enough for the buyer's dispute not to be brought."""
+    order_id = two.paid()
+    two.mine(two.event("RefundRequested", order_id), final=False)
+    with transaction(two.engine) as session:
+        session.delete(session.exec(select(Intent)).one())
+    two.chain.mine()
+    two.lie(two.settled(order_id, 0))
+    two.read_in_vain()
+    assert two.escrow(order_id).settled_tx != ""
+    with transaction(two.engine) as session:
+        disputes.watch_due(session, two.platform, two.now, 10)
+    assert [intent.order_id for intent in two.intents()] == [order_id]
+
+
+def test_a_watcher_that_starts_while_a_node_is_down(two: TwoNodes) -> None:
+    """Found: it asked all nodes for the start block, though it had come much further."""
+    order_id = signed(two)
+    two.watcher.lock.release()
+    nodes: Any = [("honest", two.chain), ("down", Down())]
+    pool = Pool(nodes, lambda: 0.0)
+    two.watcher = Watcher(two.engine, two.platform, Ranked(pool), Agreed(pool), 0, lambda: two.now)
+    two.chain.mine(two.deposit(order_id))
+    two.read_in_vain()
+    assert two.escrow(order_id).seen_units == AMOUNT
+
+
+def test_what_a_node_says_can_be_kept(two: TwoNodes) -> None:
+    """Found: an error with a NUL, which PostgreSQL refuses, ended the watcher at its report."""
+    two.liar.head = lambda: say("no\0\ud800")
+    two.watcher.node_reports = two.watcher.node.pool.report
+    two.watcher.reported_at = 0
+    two.chain.mine()
+    two.read_in_vain()
+    with transaction(two.engine) as session:
+        said = [row.reason for row in node_health.read(session, two.platform.domain.chain_id)]
+    assert "no??" in said
+
+
+def say(words: str) -> Header:
+    raise NodeDown(words)
+
+
+class Down:
+    """A node that does not answer."""
+
+    def __getattr__(self, method: str) -> Any:
+        return lambda *_: say("it does not answer")
+
+
 def test_a_watcher_whose_node_did_not_answer_at_its_start(world: World) -> None:
     """Found: it kept its lock, and the next attempt found another watcher there."""
     world.watcher.lock.release()
+    with transaction(world.engine) as session:
+        session.delete(session.exec(select(Cursor)).one())
     with pytest.raises(NodeDown, match="start block") as first:
         Watcher(world.engine, world.platform, world.chain, world.chain, 999, lambda: world.now)
     world.watcher = watcher_of(world)

@@ -10,7 +10,11 @@ from coordinator.db.session import transaction
 from coordinator.domain import fees
 from coordinator.services import sender_keys
 from coordinator.services.ports import Call, NodeDown
-from coordinator.workers.sender import MAX_EXAMINING_SECONDS, MAX_INTENTS_PER_STEP
+from coordinator.workers.sender import (
+    MAX_EXAMINING_SECONDS,
+    MAX_INTENTS_PER_STEP,
+    MAX_REVERTED_DISPUTES,
+)
 from tests.chain import account_of
 from tests.findings.world import (
     COMPUTE_FOR_EVER,
@@ -19,7 +23,7 @@ from tests.findings.world import (
     LiveWorld,
     burn_then_say_yes,
 )
-from tests.world import AMOUNT, BUYER
+from tests.world import AMOUNT, BUYER, SELLER
 
 # About 13 million gas, and about half a million.
 OVER_THE_GAS_LIMIT = burn_then_say_yes(3_600_000)
@@ -157,6 +161,25 @@ def test_what_reverts_again_and_again_is_its_traders_to_send(
     live.open_dispute(order_id)
     live.carry()
     assert live.disputed(order_id), "whom it defends did not make it dear"
+
+
+def test_disputes_that_revert_are_not_paid_for_ever(live: LiveWorld) -> None:
+    """Found: a dispute that was good when tried and reverted when mined was sent fifty times, past
+    every ceiling, until no key had coins for the others' defence.
+    """
+    order_id = live.paid()
+    for _ in range(MAX_REVERTED_DISPUTES):
+        live.open_dispute(order_id)
+        live.send_in_vain()
+        live.mine()
+        live.sender.step()
+    live.open_dispute(order_id)
+    live.carry()
+    assert not live.disputed(order_id)
+    assert (live.intent(order_id).reason or "").startswith("TooOften")
+    live.open_dispute(order_id, SELLER)
+    live.carry()
+    assert live.disputed(order_id), "the other trader's are counted apart"
 
 
 def test_a_node_that_counts_wrong_once_empties_no_key(
