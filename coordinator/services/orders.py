@@ -303,7 +303,7 @@ def mark_paid(
     message = messages.dispute(platform.domain, bytes.fromhex(order.id[2:]))
     require_signature(address, message, dispute_signature, verify_1271)
     order = lock(session, order_id)
-    chain_time = clock.final_now(session, platform.domain.chain_id)
+    chain_time = clock.seen_now(session, platform.domain.chain_id, now)
     if order.status == OrderStatus.AWAITING_PAYMENT and chain_time >= order.pay_by:
         raise Conflict("too_late", f"the pay-by time {order.pay_by} has passed")
     reason, data = "says the fiat is sent", {"reference": reference}

@@ -14,8 +14,10 @@ from coordinator.services import clock, halting, metrics, sender_keys, settlemen
 from coordinator.services.claims import IS_DISPUTE, is_dispute
 from coordinator.services.order_log import append
 from coordinator.services.orders import lock
-from coordinator.services.ports import Call, FeeTooHigh, Receipt, SignedTransaction
+from coordinator.services.ports import Call, FeeTooHigh, NodeDown, Receipt, SignedTransaction
 
+# Of books restored from a backup. Older ones begin anew with another key.
+MAX_SKIPPED_NONCES = 1000
 FAILED_IN_BATCH = "it failed in a batch; the others did not"
 
 
@@ -58,11 +60,17 @@ def intents_of(session: Session, slot_id: int, for_update: bool = False) -> list
 
 
 def next_nonce(session: Session, chain_id: int, sender: str, chain_count: int) -> int:
-    """The first nonce that neither the books nor the chain have used."""
+    """The first nonce that neither the books nor the chain have used.
+
+    Raises NodeDown where the chain's count is absurd: what has such a nonce is never mined.
+    """
     used = session.exec(
         select(func.max(Slot.nonce)).where(Slot.chain_id == chain_id, Slot.sender == sender)
     ).one()
-    return chain_count if used is None else max(chain_count, int(used) + 1)
+    ours = chain_count if used is None else int(used) + 1
+    if chain_count > ours + MAX_SKIPPED_NONCES:
+        raise NodeDown(f"the node counts {chain_count} transactions, and the books {ours}")
+    return max(chain_count, ours)
 
 
 def require_budget(

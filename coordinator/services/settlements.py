@@ -10,7 +10,7 @@ from otc_sdk.terms import Terms
 from sqlmodel import Session, col, func, select
 
 from coordinator.db.escrows import Escrow
-from coordinator.db.orders import Order
+from coordinator.db.orders import Order, OrderLogEntry
 from coordinator.db.settlements import Settlement, SettlementSignature
 from coordinator.db.wake import Channel, notify
 from coordinator.domain.cosigning import MAX_VALIDITY_SECONDS, giving_role
@@ -334,8 +334,20 @@ def failed(session: Session, order: Order, settlement_id: int, reason: str, now:
     event = Event.UNSETTLED
     if escrow.final_disputed_at:
         event = Event.UNSETTLED_DISPUTED
-    elif not escrow.final_funded_at:
+    elif not told_to_pay(session, order.id):
         event = Event.UNSETTLED_UNFUNDED
     elif order.paid_at is not None:
         event = Event.UNSETTLED_PAID
     record(session, order, event, Actor.COORDINATOR, reason, now)
+
+
+def told_to_pay(session: Session, order_id: str) -> bool:
+    """Whether the buyer ever was: not if the deposit came late, or before both had signed."""
+    return (
+        session.exec(
+            select(OrderLogEntry.seq)
+            .where(OrderLogEntry.order_id == order_id, OrderLogEntry.event == Event.DEPOSIT_FINAL)
+            .limit(1)
+        ).first()
+        is not None
+    )

@@ -97,6 +97,22 @@ def test_an_expired_settlement_gives_its_order_back(world: SendingWorld) -> None
     assert world.status(order_id) == "awaiting_payment"
 
 
+def test_a_refund_that_fails_asks_nobody_to_pay(world: SendingWorld) -> None:
+    """Found: a late deposit's refund that failed made its called-off order one to be paid."""
+    order_id = world.place(world.post_ad())
+    world.withdraw(order_id)
+    world.fund(order_id)
+    world.mine()
+    world.sign_settlement(order_id, BUYER, 0, world.now + 3600)
+    world.keeper.step()
+    world.order_token("pause")
+    world.sender.step()
+    assert world.status(order_id) == "awaiting_refund"
+    world.mine(at=world.now + 3600)
+    world.carry_again()
+    assert world.status(order_id) == "expired"
+
+
 def test_what_is_refused_for_long_is_tried_less_and_less(world: SendingWorld) -> None:
     """Found: every refused intent was simulated four times a minute for up to thirty days."""
     order_id = world.funded()

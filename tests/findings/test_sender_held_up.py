@@ -200,6 +200,22 @@ def test_a_node_that_counts_wrong_once_empties_no_key(
     assert not day.over(0, live.sender.flight.max_day_fee_wei)
 
 
+def test_a_node_that_counts_absurdly_ends_no_key(
+    live: LiveWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Found: what had got a nonce far ahead was never mined, nor anything after it."""
+    first, second = live.paid(), live.paid()
+    live.split(first, 1)
+    live.carry()
+    live.split(second, 1)
+    with monkeypatch.context() as lie:
+        lie.setattr(live.account, "transaction_count", lambda _="latest": 10**9)
+        live.sender.step()
+    assert live.intent(second).status == "pending"
+    live.carry_again()
+    assert live.status(second) == "completed"
+
+
 def test_what_is_over_the_fee_ceiling_waits_alone(live: LiveWorld) -> None:
     """Found: a transaction dearer than the ceiling ended the step for all that came after it."""
     dear = hostile(live)

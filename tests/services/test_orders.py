@@ -219,13 +219,14 @@ def test_an_unfunded_order_expires_by_the_final_chains_time(world: World) -> Non
     assert world.available(ad_id) == TOTAL
 
 
-def test_only_the_buyer_says_paid_and_only_in_time(world: World) -> None:
+@pytest.mark.parametrize("final", [True, False], ids=["final", "seen"])
+def test_only_the_buyer_says_paid_and_only_in_time(world: World, final: bool) -> None:
     order_id = world.funded()
     with pytest.raises(Forbidden):
         world.mark_paid(order_id, SELLER)
     with pytest.raises(Invalid):
         world.mark_paid(order_id, BUYER, signer=STRANGER)
-    world.mine(at=world.order(order_id).pay_by)
+    world.mine(at=world.order(order_id).pay_by, final=final)
     with pytest.raises(Conflict) as refused:
         world.mark_paid(order_id)
     assert refused.value.code == "too_late"
