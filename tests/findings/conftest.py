@@ -6,14 +6,13 @@ import pytest
 from sqlalchemy import Engine
 
 from tests.chain import Anvil
-from tests.findings.world import LiveWorld
+from tests.sending.world import SendingWorld
 
 
 @pytest.fixture
-def live(engine: Engine, anvil: Anvil) -> Iterator[LiveWorld]:
-    world = LiveWorld(engine, anvil)
+def live(engine: Engine, anvil: Anvil) -> Iterator[SendingWorld]:
+    world = SendingWorld(engine, anvil)
     try:
         yield world
     finally:
-        world.sender.lock.release()
-        world.watcher.lock.release()
+        world.close()

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from otc_sdk import messages
+from otc_sdk.terms import Terms
 from sqlalchemy import Engine, create_engine
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -15,11 +17,13 @@ from coordinator.adapters.cosigner import HttpCosigner
 from coordinator.api.cosigner import create_app
 from coordinator.api.request_rate import RequestRate
 from coordinator.db.session import transaction
+from coordinator.db.settlements import Settlement
 from coordinator.services import cosigner_switch
 from coordinator.services.ports import CosignRequest, NodeDown
 from tests.cosigning import Desk
+from tests.findings.world import DirectCosigner, keeper_of
 from tests.serving import served
-from tests.world import COORDINATOR
+from tests.world import AMOUNT, COORDINATOR, SELLER, STRANGER, World
 
 TOKEN = "t" * 32
 
@@ -65,3 +69,25 @@ def test_what_a_proxy_says_ends_no_keeper(engine: Engine, status: int, body: str
     app = Starlette(routes=[Route("/cosign", answer, methods=["POST"])])
     with pytest.raises(NodeDown, match=str(status)):
         asked(app, desk.request(desk.terms()))
+
+
+def test_another_keys_signature_is_not_sent(world: World) -> None:
+    """Found: it was taken into the settlement, which the chain then refused until it expired."""
+    order_id = world.paid()
+    settlement = world.sign_settlement(order_id, SELLER, AMOUNT)
+    keeper_of(world, WrongKey(world)).step()
+    assert (world.get(Settlement, settlement.id).status, world.intents()) == ("cosigning", [])
+    keeper_of(world).step()
+    assert world.get(Settlement, settlement.id).status == "ready"
+
+
+class WrongKey(DirectCosigner):
+    """A co-signer that holds another key than the terms name."""
+
+    def cosign(self, request: CosignRequest) -> str:
+        terms = Terms.from_dict(request.terms)
+        domain = self.world.platform.domain
+        message = messages.settlement(
+            domain, terms.order_id(domain), request.to_buyer_units, request.valid_until
+        )
+        return "0x" + messages.sign(STRANGER, message).hex()

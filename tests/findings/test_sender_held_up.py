@@ -109,6 +109,26 @@ def test_slow_signers_end_the_round_early(live: LiveWorld, monkeypatch: pytest.M
     assert [live.status(order_id) for order_id in slow] == ["completed"] * 3
 
 
+def test_slow_disputes_leave_time_for_settlements(
+    live: LiveWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Found: disputes go first, and two slow ones kept every settlement from being looked at."""
+    slow, order_id, real = live.paid(), live.paid(), live.account.simulate
+    live.open_dispute(slow)
+    live.split(order_id, 1)
+
+    def take_long(call: Call) -> int:
+        if call.data == live.intent(slow).data:
+            live.ahead_seconds += MAX_EXAMINING_SECONDS + 1
+            raise NodeDown("timed out")
+        return real(call)
+
+    with monkeypatch.context() as node:
+        node.setattr(live.account, "simulate", take_long)
+        live.carry()
+    assert live.status(order_id) == "completed"
+
+
 @pytest.mark.parametrize("cut", [
     keccak(text="Short(address,uint256,uint256)")[:4] + b"\x01",
     keccak(text="Error(string)")[:4] + encode(["bytes"], [b"\xff"]),

@@ -67,7 +67,7 @@ def test_what_the_escrow_cannot_have_emitted_is_not_read(
     assert decode(ESCROW, ESCROW, [BY_NAME[name], *topics], data) is None
 
 
-@pytest.mark.parametrize("name", ["Published", "SettlementFailed"])
+@pytest.mark.parametrize("name", ["Published", "SettlementFailed", "Swept"])
 def test_what_anybody_can_emit_for_any_order_is_not_kept(name: str) -> None:
     """Found: an order's log of events, read at each of its changes, had no limit."""
     found = decode(ESCROW, ESCROW, [BY_NAME[name], ORDER_ID, ORDER_ID], "0x")
