@@ -11,6 +11,8 @@ from pathlib import Path
 
 from otc_sdk.errors import OtcError
 
+from coordinator.stack.interrupts import INTERRUPTS
+
 STOP_SECONDS = 10
 MIN_BACKOFF_SECONDS = 0.2
 MAX_BACKOFF_SECONDS = 10.0
@@ -63,7 +65,7 @@ class Child:
 
     def start(self) -> None:
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        with self.log.open("ab") as sink:
+        with self.log.open("ab") as sink, INTERRUPTS.hold():
             self.process = subprocess.Popen(  # noqa: S603 - our own commands
                 self.command,
                 env=self.env,

@@ -35,15 +35,15 @@ class EmbeddedDatabase:
 
     def start(self) -> str:
         """Start it and wait until it answers; return the URL. Raises OtcError."""
-        self.launch()
+        self.prepare().start()
         self.await_up()
         return self.url
 
-    def launch(self) -> Child:
-        """Start it without waiting, after ending one that a killed parent left behind."""
+    def prepare(self) -> Child:
+        """The server, still to be started; one that a killed parent left behind is ended."""
         self.folder.mkdir(parents=True, exist_ok=True)
         end_leftover(self.folder)
-        server, sockets = prepare(self.folder)
+        server, sockets = init_folder(self.folder)
         command = [
             str(server.bin_path / "postgres"), "-D", str(self.folder), "-h", "", "-k", str(sockets),
             # Whoever reaches the socket is the superuser: nobody else on this machine may.
@@ -54,7 +54,6 @@ class EmbeddedDatabase:
         self.child = Child(
             "postgres", command, os.environ, self.log, server.system_user, signal.SIGINT
         )
-        self.child.start()
         return self.child
 
     def await_up(self) -> None:
@@ -76,7 +75,7 @@ class EmbeddedDatabase:
             self.child = None
 
 
-def prepare(folder: Path) -> tuple[Any, Path]:
+def init_folder(folder: Path) -> tuple[Any, Path]:
     """Initialise the folder if it is new; return the wheel's server and the socket's folder."""
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")

@@ -26,7 +26,7 @@ from coordinator.stack import running
 from coordinator.stack.accounts import Accounts
 from coordinator.stack.child import Child, ChildFailed, stop_all
 from coordinator.stack.database import EmbeddedDatabase
-from coordinator.stack.interrupts import Interrupts
+from coordinator.stack.interrupts import INTERRUPTS
 from coordinator.stack.local_chain import (
     LocalChain,
     deploy_token,
@@ -104,14 +104,13 @@ class Stack:
         self.servers: list[Child] = []
         self.processes: list[Child] = []
         self.lock: IO[str] | None = None
-        self.interrupts = Interrupts()
 
     def __enter__(self) -> "Stack":
-        self.interrupts.listen()
+        INTERRUPTS.listen()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.interrupts.ignore()
+        INTERRUPTS.ignore()
         if self.processes:
             running.remove(self.options.data_dir)
         stop_all(self.processes)
@@ -184,7 +183,9 @@ class Stack:
         self.say("starting PostgreSQL")
         folder = self.options.data_dir.resolve() / "postgres"
         embedded = EmbeddedDatabase(folder, self.log_file("postgres"))
-        self.servers.append(embedded.launch())
+        child = embedded.prepare()
+        self.servers.append(child)
+        child.start()
         return embedded
 
     def await_chain(self, chain: LocalChain | None) -> tuple[Web3, str]:
@@ -318,7 +319,7 @@ class Stack:
 
     def revive(self) -> None:
         """Restart what has died, unless all is to end."""
-        self.interrupts.check()
+        INTERRUPTS.check()
         for child in self.children:
             if child.revive():
                 self.say(f"{child.name} had died and was started again; see {child.log}")
