@@ -343,6 +343,7 @@ def run_sender(settings: Settings, stop: threading.Event) -> None:
             wall_clock,
             to_checksum_address(settings.escrow),
             settings.max_day_fee_wei,
+            settings.max_gas,
         )
         name = f"sender {account.address}"
         steps[name], wakes[name] = sender.step, threading.Event()

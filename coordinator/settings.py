@@ -77,6 +77,9 @@ class Settings(BaseSettings):
     # The most that all settlements may cost in 24 hours, in wei.
     max_day_fee_wei: int = Field(default=10**18, ge=0)
 
+    # The most gas that one settlement or dispute may need, with its margin.
+    max_gas: int = Field(default=1_000_000, ge=600_000, le=30_000_000)
+
     # /ready fails once the newest block read is older than this.
     max_lag_seconds: int = Field(default=120, ge=1, le=86_400)
     # Of every rate limit of the API; 0 turns them off.

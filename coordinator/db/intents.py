@@ -32,6 +32,8 @@ class Intent(SQLModel, table=True):
     claimed_until: int = Field(default=0, sa_column=seconds(server_default="0"))
     # It failed in a batch, or is never to be in one.
     alone: bool = Field(default=False, sa_column_kwargs={"server_default": "false"})
+    # Whose signatures are a contract's (ERC-1271), as `otc_sdk.roles.bits`.
+    contract_signers: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     # The transaction that carries it; None while it is pending.
     slot_id: int | None = Field(
         default=None,
@@ -63,6 +65,8 @@ class Slot(SQLModel, table=True):
     taken_at: int = Field(sa_column=seconds())
     gas_estimate: int = Field(sa_column=seconds())
     singles_gas: int = Field(sa_column=seconds())
+    # A contract's signature may be good when tried and bad when mined.
+    contract_signed: bool = Field(default=False, sa_column_kwargs={"server_default": "false"})
     tx_hash: str | None = Field(default=None, max_length=66)
     block_number: int | None = Field(default=None, sa_column=seconds(nullable=True))
     block_hash: str | None = Field(default=None, max_length=66)

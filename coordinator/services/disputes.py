@@ -62,8 +62,11 @@ def bring(
     reason: str,
     now: int,
 ) -> None:
-    data = calls.dispute(Terms.from_dict(order.terms), role, signature)
-    if intents.enqueue(session, platform, f"dispute:{order.id}:{role.label}", order.id, data, now):
+    terms = Terms.from_dict(order.terms)
+    message = messages.dispute(platform.domain, bytes.fromhex(order.id[2:]))
+    contracts = [] if messages.is_by_key(terms.holder(role), message, signature) else [role]
+    data, key = calls.dispute(terms, role, signature), f"dispute:{order.id}:{role.label}"
+    if intents.enqueue(session, platform, key, order.id, data, now, contracts):
         append(session, order.id, "dispute_brought", actor, order.status, order.status, reason,
                now, {"by": role.label})  # fmt: skip
 

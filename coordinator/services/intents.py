@@ -1,5 +1,8 @@
 """Writing down a transaction to be sent. Nothing is sent here."""
 
+from collections.abc import Collection
+
+from otc_sdk.roles import Role, bits
 from sqlmodel import Session, col, or_, select
 
 from coordinator.db.intents import REVERTED, Intent
@@ -12,7 +15,13 @@ MAX_REPEATS = 50
 
 
 def enqueue(
-    session: Session, platform: Platform, key: str, order_id: str, data: bytes, now: int
+    session: Session,
+    platform: Platform,
+    key: str,
+    order_id: str,
+    data: bytes,
+    now: int,
+    contract_signers: Collection[Role] = (),
 ) -> bool:
     """Intend a call of the escrow, once per key; False if it is intended already.
 
@@ -34,6 +43,7 @@ def enqueue(
             data="0x" + data.hex(),
             status="pending",
             created_at=now,
+            contract_signers=bits(contract_signers),
         )
     )
     session.flush()

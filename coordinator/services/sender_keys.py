@@ -31,17 +31,25 @@ def read(session: Session, chain_id: int) -> list[SenderKey]:
     return list(session.exec(query.order_by(col(SenderKey.address))).all())
 
 
-def fees_of_day(session: Session, chain_id: int, now: int) -> DayFees:
-    """Of all keys of the chain: paid in 24 hours, and the most that what is in flight can cost."""
-    spent = session.exec(
-        select(func.coalesce(func.sum(Slot.fee_wei), 0)).where(
-            Slot.chain_id == chain_id, col(Slot.mined_at) > now - DAY_SECONDS
-        )
-    ).one()
-    return DayFees(int(spent), in_flight_wei(session, chain_id))
+def fees_of_day(
+    session: Session, chain_id: int, now: int, contract_signed: bool = False
+) -> DayFees:
+    """Of all keys of the chain: paid in 24 hours, and the most that what is in flight can cost.
+
+    With `contract_signed`, of what contracts signed alone.
+    """
+    spent = select(func.coalesce(func.sum(Slot.fee_wei), 0)).where(
+        Slot.chain_id == chain_id, col(Slot.mined_at) > now - DAY_SECONDS
+    )
+    if contract_signed:
+        spent = spent.where(Slot.contract_signed)
+    flying = in_flight_wei(session, chain_id, contract_signed=contract_signed)
+    return DayFees(int(session.exec(spent).one()), flying)
 
 
-def in_flight_wei(session: Session, chain_id: int, sender: str | None = None) -> int:
+def in_flight_wei(
+    session: Session, chain_id: int, sender: str | None = None, contract_signed: bool = False
+) -> int:
     """The most that the unconfirmed transactions of one key, or of all, can cost."""
     dearest = (
         select(func.max(Attempt.max_fee_wei).label("wei"))
@@ -51,5 +59,7 @@ def in_flight_wei(session: Session, chain_id: int, sender: str | None = None) ->
     )
     if sender is not None:
         dearest = dearest.where(Slot.sender == sender)
+    if contract_signed:
+        dearest = dearest.where(Slot.contract_signed)
     each = dearest.subquery()
     return int(session.exec(select(func.coalesce(func.sum(each.c.wei), 0))).one())

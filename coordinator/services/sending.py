@@ -18,6 +18,8 @@ from coordinator.services.ports import Call, FeeTooHigh, NodeDown, Receipt, Sign
 
 # Of books restored from a backup. Older ones begin anew with another key.
 MAX_SKIPPED_NONCES = 1000
+# Of the day's fees, what contracts signed may cost a quarter.
+CONTRACTS_PART_OF_DAY = 4
 FAILED_IN_BATCH = "it failed in a batch; the others did not"
 
 
@@ -74,20 +76,30 @@ def next_nonce(session: Session, chain_id: int, sender: str, chain_count: int) -
 
 
 def require_budget(
-    session: Session, chain_id: int, more_wei: int, ceiling_wei: int, now: int
+    session: Session,
+    chain_id: int,
+    more_wei: int,
+    ceiling_wei: int,
+    now: int,
+    contract_signed: bool = False,
 ) -> None:
     """Raise FeeTooHigh if `more_wei` could bring the day's fees above the ceiling.
 
+    What contracts signed has a part of it: what that costs in vain must not stop the others.
     The keys of a chain are asked one after the other, or two could pass together.
     """
     query = text("select pg_advisory_xact_lock(hashtextextended(:key, 0))")
     session.connection().execute(query, {"key": f"fees:{chain_id}"})
-    day = sender_keys.fees_of_day(session, chain_id, now)
-    if day.over(more_wei, ceiling_wei):
-        raise FeeTooHigh(
-            f"{more_wei} wei more than {day.spent_wei} spent and {day.in_flight_wei} in flight"
-            f" is above the ceiling of a day, {ceiling_wei}"
-        )
+    ceilings = {"a day": (False, ceiling_wei)}
+    if contract_signed:
+        ceilings["contracts' signatures a day"] = (True, ceiling_wei // CONTRACTS_PART_OF_DAY)
+    for name, (contracts, most_wei) in ceilings.items():
+        day = sender_keys.fees_of_day(session, chain_id, now, contracts)
+        if day.over(more_wei, most_wei):
+            raise FeeTooHigh(
+                f"{more_wei} wei more than {day.spent_wei} spent and {day.in_flight_wei} in flight"
+                f" is above the ceiling of {name}, {most_wei}"
+            )
 
 
 def take_slot(
@@ -118,12 +130,18 @@ def take_slot(
 
 
 def new_slot(
-    chain_id: int, sender: str, nonce: int, call: Call, gas: tuple[int, int], now: int
+    chain_id: int,
+    sender: str,
+    nonce: int,
+    call: Call,
+    gas: tuple[int, int],
+    now: int,
+    contract_signed: bool = False,
 ) -> Slot:
     """`gas` is the estimate of the transaction, and of its intents one by one."""
     return Slot(
         chain_id=chain_id, sender=sender, nonce=nonce, to=call.to, data=call.data, status="sent",
-        taken_at=now, gas_estimate=gas[0], singles_gas=gas[1],
+        taken_at=now, gas_estimate=gas[0], singles_gas=gas[1], contract_signed=contract_signed,
     )  # fmt: skip
 
 
@@ -224,13 +242,14 @@ def unsettle(session: Session, order: Order, intent: Intent, reason: str, now: i
 
 
 def count_reverted(session: Session, intent: Intent) -> int:
-    """How many like it were mined alone and did nothing: settlements of its order, or disputes by
-    its trader, so that nobody uses up what defends the other.
+    """How many like it were mined alone and did nothing: settlements of its order that the same
+    contracts signed, or disputes by its trader, so that nobody uses up what the other needs.
     """
     like = col(Intent.key).startswith(intent.key.partition("#")[0], autoescape=True)
     query = select(func.count(col(Intent.id))).where(
         Intent.order_id == intent.order_id,
         Intent.reason == REVERTED,
+        Intent.contract_signers == intent.contract_signers,
         like if is_dispute(intent) else not_(IS_DISPUTE),
     )
     return session.exec(query).one()

@@ -187,7 +187,9 @@ def send(
     terms = Terms.from_dict(order.terms)
     data = calls.settle(terms, settlement.to_buyer_units, settlement.valid_until, signed)
     settlement.status = "ready"
-    intents.enqueue(session, platform, f"settle:{settlement.id}", order.id, data, now)
+    contracts = contract_signers(platform, order, settlement, signed)
+    key = f"settle:{settlement.id}"
+    intents.enqueue(session, platform, key, order.id, data, now, contracts)
     record(
         session,
         order,
@@ -198,6 +200,21 @@ def send(
         now,
         {"to_buyer_units": str(settlement.to_buyer_units)},
     )
+
+
+def contract_signers(
+    platform: Platform, order: Order, settlement: Settlement, signed: dict[Role, bytes]
+) -> list[Role]:
+    """Whose signatures are not their own key's."""
+    terms, order_id = Terms.from_dict(order.terms), bytes.fromhex(order.id[2:])
+    message = messages.settlement(
+        platform.domain, order_id, settlement.to_buyer_units, settlement.valid_until
+    )
+    return [
+        role
+        for role, signature in signed.items()
+        if not messages.is_by_key(terms.holder(role), message, signature)
+    ]
 
 
 def waiting_for_cosigner(

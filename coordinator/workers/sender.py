@@ -27,10 +27,11 @@ MAX_INTENTS_PER_STEP = 20
 MAX_IN_FLIGHT = 16
 # The last of them are for disputes: a queue of settlements must not delay one.
 DISPUTES_IN_FLIGHT = 4
-# Every verb takes less than 400,000; more is a party's contract signature burning our coins.
+# Every verb takes less than 400,000; more is a party's contract signature burning our coins, or
+# what some chains add for their data on another.
 MAX_GAS = 1_000_000
 # A contract's signature can be good when tried and bad when mined. Then its traders send, and pay.
-MAX_REVERTED_PER_ORDER, MAX_REVERTED_DISPUTES = 10, 3
+MAX_REVERTED_SETTLEMENTS, MAX_REVERTED_DISPUTES = 10, 3
 # Then what was found good is sent: a signer's contract can take its time. Shorter than a claim.
 MAX_EXAMINING_SECONDS = 5
 # Refusals of our own that end a settlement: its traders may sign another, or send it themselves.
@@ -85,9 +86,11 @@ class Sender:
         now: Callable[[], int],
         escrow: str,
         max_day_fee_wei: int = MAX_DAY_FEE_WEI,
+        max_gas: int = MAX_GAS,
     ) -> None:
         self.engine, self.chain_id, self.node = engine, chain_id, node
-        self.now, self.escrow, self.max_day_fee_wei = now, escrow, max_day_fee_wei
+        self.now, self.escrow = now, escrow
+        self.max_day_fee_wei, self.max_gas = max_day_fee_wei, max_gas
         self.flight = Flight(engine, chain_id, node, final_number, now, max_day_fee_wei)
         self.lock = ProcessLock(engine, f"sender:{chain_id}:{node.address}")
         # As of the newest look.
@@ -204,8 +207,8 @@ class Sender:
         try:
             self.require_patience(intent)
             estimate = self.node.simulate(Call(intent.to, intent.data))
-            if batches.with_margin(estimate) > MAX_GAS:
-                raise Reverted(f"TooExpensive(gas={estimate}, most={MAX_GAS})")
+            if batches.with_margin(estimate) > self.max_gas:
+                raise Reverted(f"TooExpensive(gas={estimate}, most={self.max_gas})")
         except Reverted as refusal:
             self.refused(intent, str(refusal))
             return None
@@ -215,7 +218,7 @@ class Sender:
         """Raise Reverted if too many like it were paid for in vain. A default is nobody's fault."""
         if not is_dispute(intent) and not is_agreement(intent):
             return
-        most = MAX_REVERTED_DISPUTES if is_dispute(intent) else MAX_REVERTED_PER_ORDER
+        most = MAX_REVERTED_DISPUTES if is_dispute(intent) else MAX_REVERTED_SETTLEMENTS
         reverted = self.count_reverted(intent)
         if reverted >= most:
             raise Reverted(f"TooOften(reverted={reverted}, most={most})")
@@ -225,9 +228,19 @@ class Sender:
             return sending.count_reverted(session, intent)
 
     def send_batches(self, ready: Sequence[Ready]) -> list[Ready]:
-        """Send together what is cheaper together; return what is to go alone."""
+        """Send together what is cheaper together; return what is to go alone.
+
+        What contracts signed goes apart: it has a ceiling of its own.
+        """
         joining = [r for r in ready if is_settle(r.intent.data) and r.may_join()]
         singles = [r for r in ready if r not in joining]
+        by_contracts = [r for r in joining if r.intent.contract_signers]
+        by_keys = [r for r in joining if not r.intent.contract_signers]
+        return [*singles, *self.send_alike(by_keys), *self.send_alike(by_contracts)]
+
+    def send_alike(self, joining: Sequence[Ready]) -> list[Ready]:
+        """Batches of these; returns what is to go alone."""
+        singles: list[Ready] = []
         most_gas = self.node.max_fee_wei // max(fees.price(self.fees), 1)
         while self.room() > 0:
             length = batches.length([r.estimate for r in joining], most_gas)
@@ -271,12 +284,14 @@ class Sender:
             signed = self.node.sign(call, nonce, gas, self.fees)
             # Whom a dispute defends must not pay for others' settlements; once, for nothing.
             exempt = is_dispute(intents[0]) and estimate <= MAX_EXEMPT_GAS
+            by_contract = any(intent.contract_signers for intent in intents)
             if not exempt or sending.count_reverted(session, intents[0]):
                 sending.require_budget(
-                    session, self.chain_id, signed.max_fee_wei, self.max_day_fee_wei, now
-                )
+                    session, self.chain_id, signed.max_fee_wei, self.max_day_fee_wei, now,
+                    by_contract,
+                )  # fmt: skip
             slot = sending.new_slot(
-                self.chain_id, address, nonce, call, (estimate, sum(singles)), now
+                self.chain_id, address, nonce, call, (estimate, sum(singles)), now, by_contract
             )
             sending.take_slot(session, slot, intents, signed, now)
         self.in_flight += 1

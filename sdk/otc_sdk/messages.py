@@ -91,6 +91,11 @@ def recover(message_digest: bytes, signature: bytes) -> str | None:
     return to_checksum_address(key.to_canonical_address())
 
 
+def is_by_key(signer: str, message: SignableMessage, signature: bytes) -> bool:
+    """Whether it is the ECDSA signature of the signer's own key, and no contract's."""
+    return recover(digest(message), signature) == signer
+
+
 def check(
     signer: str, message: SignableMessage, signature: bytes, verify_1271: Verify1271 | None = None
 ) -> None:

@@ -1,20 +1,19 @@
 """One client over several nodes: the next one answers for one that does not."""
 
 import json
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import pytest
 from requests.exceptions import RequestException
 from web3.exceptions import BadResponseFormat, Web3RPCError
 
 from coordinator.adapters.chain.node import Node, open_web3
-from coordinator.services.ports import NodeDown
+from coordinator.adapters.chain.sender import Account
+from coordinator.services.ports import Call, NodeDown, Reverted
+from tests.adapters.answering import answering, saying
 from tests.chain import Anvil
 
-NOBODY = "http://127.0.0.1:9"
+NOBODY, NOWHERE = "http://127.0.0.1:9", "0x" + "11" * 20
 
 
 def url_of(anvil: Anvil) -> str:
@@ -56,6 +55,25 @@ def test_a_transaction_goes_to_every_node(anvil: Anvil, answer: bytes) -> None:
     assert anvil.w3.eth.get_transaction(signed.hash)["nonce"] == transaction["nonce"]
 
 
+REFUSED = {"code": 3, "message": "execution reverted", "data": "0x12345678"}
+
+
+@pytest.mark.parametrize("answer", [{"error": REFUSED}, {"result": None}, {"result": "no"}])
+def test_what_one_node_cannot_estimate_another_can(anvil: Anvil, answer: dict[str, Any]) -> None:
+    """Found: one node that always refused kept a buyer's dispute from being sent."""
+    chain_id, payer = anvil.w3.eth.chain_id, anvil.funded_account()
+    with saying(answer, chain_id) as url:
+        account = Account(url, chain_id, payer, 10**18, [url_of(anvil)])
+        assert account.simulate(Call(NOWHERE, "0x")) == 21_000
+
+
+def test_what_all_nodes_refuse_is_refused_in_the_first_ones_words(anvil: Anvil) -> None:
+    with saying({"error": REFUSED}) as url:
+        account = Account(url, 1, anvil.funded_account(), 10**18, [NOBODY])
+        with pytest.raises(Reverted, match="0x12345678"):
+            account.simulate(Call(NOWHERE, "0x"))
+
+
 def test_an_answer_to_another_request_is_not_taken() -> None:
     with answering(b'{"jsonrpc":"2.0","id":999,"result":"0x1"}') as url:
         with pytest.raises(BadResponseFormat, match="an answer to request 999"):
@@ -92,24 +110,3 @@ def test_answers_without_end_are_an_outage() -> None:
     for answer in (b"[" * 100_000, b'{"id":0,"error":{"code":Infinity}}'):
         with answering(answer) as url, pytest.raises(NodeDown):
             Node(url, "finalized").head()
-
-
-@contextmanager
-def answering(body: bytes) -> Iterator[str]:
-    """A server that gives every request the same answer."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()

@@ -77,6 +77,20 @@ def test_a_node_that_makes_a_defence_too_dear(
     assert live.disputed(order_id)
 
 
+def test_where_estimates_hold_the_cost_of_data_more_gas_is_allowed(
+    live: SendingWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Found: on such a chain every settlement was too dear for good."""
+    monkeypatch.setattr(live.account, "simulate", lambda _: MAX_GAS)
+    live.agreed()
+    live.carry()
+    assert [intent.status for intent in live.intents()] == ["obsolete"]
+    live.sender.max_gas = 2 * MAX_GAS
+    [order_id] = live.agreed()
+    live.carry()
+    assert live.status(order_id) == "completed"
+
+
 def test_an_expired_settlement_gives_its_order_back(live: SendingWorld) -> None:
     """The final chain's time says so, and the order is where it was."""
     [order_id] = live.agreed()

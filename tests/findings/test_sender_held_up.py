@@ -10,6 +10,7 @@ from coordinator.db.session import transaction
 from coordinator.domain import fees
 from coordinator.services import sender_keys
 from coordinator.services.ports import Call, NodeDown
+from coordinator.services.sending import CONTRACTS_PART_OF_DAY
 from coordinator.workers.sender import (
     MAX_EXAMINING_SECONDS,
     MAX_INTENTS_PER_STEP,
@@ -23,7 +24,7 @@ from tests.findings.world import (
     LiveWorld,
     burn_then_say_yes,
 )
-from tests.world import AMOUNT, BUYER, SELLER
+from tests.world import AMOUNT, ARBITRATOR, BUYER, SELLER
 
 # About 13 million gas, and about half a million.
 OVER_THE_GAS_LIMIT = burn_then_say_yes(3_600_000)
@@ -166,7 +167,7 @@ def test_what_reverts_again_and_again_is_its_traders_to_send(
     """Found: a signature that is good when tried and bad when mined could be signed anew for ever,
     and each time the coordinator paid.
     """
-    monkeypatch.setattr("coordinator.workers.sender.MAX_REVERTED_PER_ORDER", 2)
+    monkeypatch.setattr("coordinator.workers.sender.MAX_REVERTED_SETTLEMENTS", 2)
     order_id = live.funded()
     for units in (1, 2):
         live.split(order_id, units)
@@ -181,6 +182,47 @@ def test_what_reverts_again_and_again_is_its_traders_to_send(
     live.open_dispute(order_id)
     live.carry()
     assert live.disputed(order_id), "whom it defends did not make it dear"
+
+
+def test_a_contract_uses_up_its_own_reverts_only(
+    live: LiveWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Found: with ten settlements that revert, a trader's contract kept the arbitrator's ruling
+    from being sent.
+    """
+    monkeypatch.setattr("coordinator.workers.sender.MAX_REVERTED_SETTLEMENTS", 1)
+    order_id = live.funded(seller=EVIL)
+    with live.code(EVIL.address, SAY_YES):
+        live.split(order_id, 1, EVIL)
+        live.send_in_vain()
+        live.mine()
+        live.sender.step()
+        live.split(order_id, 2, EVIL)
+        live.carry()
+    assert (live.intent(order_id).reason or "").startswith("TooOften")
+    live.open_dispute(order_id)
+    live.carry()
+    for account in (ARBITRATOR, BUYER):
+        live.sign_settlement(order_id, account, AMOUNT, live.now + 3600)
+    live.carry()
+    assert live.status(order_id) == "completed"
+
+
+def test_what_contracts_sign_has_a_part_of_the_day(live: LiveWorld) -> None:
+    """Found: two colluding contracts, whose settlements all revert, could spend the whole day's
+    fees, and everybody else waited for tomorrow.
+    """
+    burner, order_id = live.funded(seller=EVIL), live.paid()
+    with live.code(EVIL.address, SAY_YES):
+        live.split(burner, 1, EVIL)
+        live.split(order_id, 1)
+        live.sender.max_day_fee_wei = 500_000 * fees.price(live.account.quote())
+        live.carry(2)
+        assert (live.status(order_id), live.intent(burner).status) == ("completed", "pending")
+        assert "ceiling of contracts' signatures a day" in (live.intent(burner).reason or "")
+        live.sender.max_day_fee_wei *= CONTRACTS_PART_OF_DAY
+        live.carry_again()
+    assert live.status(burner) == "completed"
 
 
 def test_disputes_that_revert_are_not_paid_for_ever(live: LiveWorld) -> None:

@@ -62,22 +62,23 @@ def test_an_item_that_somebody_settled_first_fails_alone(world: SendingWorld) ->
     assert "transaction_reverted" in world.events(first)
 
 
-def test_a_signer_that_burns_gas_fails_alone(world: SendingWorld) -> None:
-    """It says yes when asked, and burns all it can get once it is in a block."""
+def test_signers_that_burn_gas_fail_among_themselves(world: SendingWorld) -> None:
+    """They say yes when asked, and burn all they can get once they are in a block."""
     world.agreed(2)
-    evil = world.funded(seller=EVIL)
+    evil = [world.funded(seller=EVIL) for _ in range(2)]
     with world.code(EVIL.address, SAY_YES):
-        world.split(evil, 1, EVIL)
+        for order_id in evil:
+            world.split(order_id, 1, EVIL)
         with world.held_back():
             world.sender.step()
-            assert is_batch(world) == [True]
+            assert is_batch(world) == [True, True]
             with world.code(EVIL.address, OVER_THE_GAS_LIMIT):
                 world.mine()
     world.sender.step()
-    assert world.statuses() == ["completed", "completed", "awaiting_release"]
-    assert [intent.status for intent in world.intents()] == ["final", "final", "pending"]
-    [slot] = world.slots()
-    assert (slot.gas_used or 0) < batches.MAX_GAS
+    assert world.statuses() == [*["completed"] * 2, *["awaiting_release"] * 2]
+    assert [intent.status for intent in world.intents()] == [*["final"] * 2, *["pending"] * 2]
+    assert [slot.contract_signed for slot in world.slots()] == [False, True]
+    assert all((slot.gas_used or 0) < batches.MAX_GAS for slot in world.slots())
 
 
 def test_a_signer_that_is_dear_joins_no_batch(world: SendingWorld) -> None:

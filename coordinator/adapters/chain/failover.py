@@ -14,6 +14,7 @@ TIMEOUT_SECONDS = 10
 # One node's nonsense must not keep a transaction from the others.
 FAILURES = (RequestException, OSError, Web3Exception, ValueError, TypeError, AttributeError)
 SEND = RPCEndpoint("eth_sendRawTransaction")
+ESTIMATE = RPCEndpoint("eth_estimateGas")
 
 
 class OwnAnswers(HTTPProvider):
@@ -38,7 +39,8 @@ def open_provider(rpc_url: str) -> OwnAnswers:
 class Failover(JSONBaseProvider):
     """Asks the node that answered last, then the others. What a node refuses, no other is asked.
 
-    A transaction goes to all: one that says to have taken it may drop it.
+    A transaction goes to all: one that says to have taken it may drop it. An estimate that is
+    refused is asked of the others: a node behind, or one that lies, must not hold a dispute back.
     """
 
     def __init__(self, providers: Sequence[HTTPProvider]) -> None:
@@ -46,8 +48,8 @@ class Failover(JSONBaseProvider):
         self.providers = list(providers)
 
     def make_request(self, method: RPCEndpoint, params: Any) -> RPCResponse:
-        if method == SEND and len(self.providers) > 1:
-            return self.tell_all(params)
+        if len(self.providers) > 1 and method in (SEND, ESTIMATE):
+            return self.first_good(method, params, stop=method == ESTIMATE)
         *first, last = self.providers
         for provider in first:
             try:
@@ -56,21 +58,32 @@ class Failover(JSONBaseProvider):
                 continue
         return self.prefer(last, last.make_request(method, params))
 
-    def tell_all(self, params: Any) -> RPCResponse:
-        """The first answer that is no error, else the first; raises where none answers."""
+    def first_good(self, method: RPCEndpoint, params: Any, stop: bool) -> RPCResponse:
+        """The first answer that has a result, else the first; raises where none answers.
+
+        With `stop`, those after it are not asked.
+        """
         answers: list[RPCResponse] = []
         failures: list[Exception] = []
         for provider in self.providers:
             try:
-                answers.append(provider.make_request(SEND, params))
+                answers.append(provider.make_request(method, params))
             except FAILURES as error:
                 failures.append(error)
+                continue
+            if stop and has_result(answers[-1]):
+                break
         if not answers:
             raise failures[0]
-        return next((answer for answer in answers if "error" not in answer), answers[0])
+        return next((answer for answer in answers if has_result(answer)), answers[0])
 
     def prefer(self, provider: HTTPProvider, answer: RPCResponse) -> RPCResponse:
         """Who has answered is asked first from now on."""
         if provider is not self.providers[0]:
             self.providers.sort(key=lambda one: one is not provider)
         return answer
+
+
+def has_result(answer: RPCResponse) -> bool:
+    """A hash or a number, and neither an error nor nonsense."""
+    return str(answer.get("result")).startswith("0x")

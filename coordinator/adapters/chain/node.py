@@ -200,9 +200,13 @@ def number_of(word: bytes) -> int:
 
 def quantity(text: str, highest: int = MAX_NUMBER) -> int:
     """A number that the books can hold. Raises ValueError for another."""
-    number = int(text, 16)
-    if not 0 <= number <= highest:
-        raise ValueError(f"{text[:80]} is no number of a block, a time or a log")
+    return bounded(int(text, 16), highest)
+
+
+def bounded(number: Any, highest: int = MAX_NUMBER) -> int:
+    """The number, if the books can hold it. Raises ValueError for another, and for what is none."""
+    if type(number) is not int or not 0 <= number <= highest:
+        raise ValueError(f"{str(number)[:80]} is no number between 0 and {highest}")
     return number
 
 

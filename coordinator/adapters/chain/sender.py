@@ -8,6 +8,7 @@ import structlog
 from eth_account.signers.base import BaseAccount
 from hexbytes import HexBytes
 from otc_sdk.chain import explain, fault
+from otc_sdk.messages import UINT256_MAX
 from requests.exceptions import RequestException
 from web3.exceptions import (
     BlockNotFound,
@@ -17,7 +18,7 @@ from web3.exceptions import (
     Web3RPCError,
 )
 
-from coordinator.adapters.chain.node import open_web3, outage
+from coordinator.adapters.chain.node import bounded, open_web3, outage, quantity, word
 from coordinator.domain import fees as rules
 from coordinator.domain.chain_logs import ESCROW_TOPICS
 from coordinator.services.ports import (
@@ -62,12 +63,12 @@ class Account:
 
     @outage
     def balance(self) -> int:
-        return self.w3.eth.get_balance(self.account.address)
+        return bounded(self.w3.eth.get_balance(self.account.address), UINT256_MAX)
 
     @outage
     def transaction_count(self, block: int | str = "latest") -> int:
         where: Any = block
-        return self.w3.eth.get_transaction_count(self.account.address, where)
+        return bounded(self.w3.eth.get_transaction_count(self.account.address, where))
 
     @outage
     def block_hash(self, number: int) -> str | None:
@@ -81,8 +82,8 @@ class Account:
         """Today's fees; the gas price where the chain has no base fee."""
         history = self.fee_history()
         if history is None:
-            return {"gasPrice": self.w3.eth.gas_price}
-        tip = 0 if any(history.tips) else self.w3.eth.max_priority_fee
+            return {"gasPrice": bounded(self.w3.eth.gas_price)}
+        tip = 0 if any(history.tips) else bounded(self.w3.eth.max_priority_fee)
         return rules.dynamic(history, tip)
 
     def fee_history(self) -> rules.FeeHistory | None:
@@ -99,11 +100,11 @@ class Account:
         # Of a chain from before EIP-1559, nodes report base fees of zero.
         if not any(bases):
             return None
-        return rules.FeeHistory(int(bases[-1]), [int(tips[0]) for tips in rewards if tips])
+        return rules.FeeHistory(bounded(bases[-1]), [bounded(tips[0]) for tips in rewards if tips])
 
     def simulate(self, call: Call) -> int:
         try:
-            return self.w3.eth.estimate_gas(self.fields(call))
+            return bounded(self.w3.eth.estimate_gas(self.fields(call)))
         except ContractLogicError as error:
             raise Reverted(explain(error)) from error
         except (RequestException, OSError, Web3Exception, ValueError) as error:
@@ -132,7 +133,7 @@ class Account:
         [result] = answer["result"][0]["calls"]
         if int(result["status"], 16) != 1:
             raise Reverted("the batch reverts")
-        return Trial(int(result["gasUsed"], 16), settled_in(call.to, result["logs"]))
+        return Trial(quantity(result["gasUsed"]), settled_in(call.to, result["logs"]))
 
     def sign(self, call: Call, nonce: int, gas: int, fees: Mapping[str, int]) -> SignedTransaction:
         cost = rules.price(fees) * gas
@@ -166,13 +167,14 @@ class Account:
             found = self.w3.eth.get_transaction_receipt(HexBytes(tx_hash))
         except TransactionNotFound:
             return None
+        gas_used = bounded(found["gasUsed"])
         return Receipt(
             tx_hash=tx_hash,
-            block_number=found["blockNumber"],
-            block_hash=found["blockHash"].to_0x_hex(),
+            block_number=bounded(found["blockNumber"]),
+            block_hash=word(found["blockHash"].to_0x_hex()),
             succeeded=found["status"] == 1,
-            gas_used=found["gasUsed"],
-            fee_wei=found["gasUsed"] * found.get("effectiveGasPrice", 0),
+            gas_used=gas_used,
+            fee_wei=gas_used * bounded(found.get("effectiveGasPrice", 0)),
             settled=settled_in(found["to"], found["logs"]),
         )
 

@@ -1,0 +1,53 @@
+"""A node that says one thing.
+
+PYTEST_DONT_REWRITE: test modules import this before pytest does.
+"""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+@contextmanager
+def serving(answer_to: Callable[[bytes], bytes]) -> Iterator[str]:
+    """The URL of a server that answers each request's body."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = answer_to(self.rfile.read(int(self.headers["Content-Length"])))
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        # Looking often, so that its end is not waited for.
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@contextmanager
+def answering(body: bytes) -> Iterator[str]:
+    """A server that gives every request the same answer, whatever its id."""
+    with serving(lambda _: body) as url:
+        yield url
+
+
+@contextmanager
+def saying(answer: dict[str, Any], chain_id: int = 1) -> Iterator[str]:
+    """A node with one answer (`result` or `error`) to all but the question for its chain's id."""
+
+    def answer_to(request: bytes) -> bytes:
+        asked = json.loads(request)
+        found = {"result": hex(chain_id)} if asked["method"] == "eth_chainId" else answer
+        return json.dumps({"jsonrpc": "2.0", "id": asked["id"], **found}).encode()
+
+    with serving(answer_to) as url:
+        yield url
