@@ -14,7 +14,14 @@ from coordinator.services import clock, halting, metrics, sender_keys, settlemen
 from coordinator.services.claims import IS_DISPUTE, is_dispute
 from coordinator.services.order_log import append
 from coordinator.services.orders import lock
-from coordinator.services.ports import Call, FeeTooHigh, NodeDown, Receipt, SignedTransaction
+from coordinator.services.ports import (
+    Call,
+    FeeTooHigh,
+    NodeDown,
+    NodesDisagree,
+    Receipt,
+    SignedTransaction,
+)
 
 # Of books restored from a backup. Older ones begin anew with another key.
 MAX_SKIPPED_NONCES = 1000
@@ -181,13 +188,29 @@ def mined(session: Session, slot_id: int, receipt: Receipt, final: bool, now: in
     for intent in intents_of(session, slot_id):
         order = lock(session, intent.order_id)
         session.refresh(intent, with_for_update=True)
-        worked = receipt.succeeded and (not batch or intent.order_id in receipt.settled)
+        worked = has_worked(slot, intent, receipt)
         intent.status = slot.status
         intent.reason = None if worked else FAILED_IN_BATCH if batch else REVERTED
         if first:
             log_mined(session, order, intent, receipt, worked, now)
         if final and not worked:
             failed(session, order, intent, batch, now)
+
+
+def require_effect(session: Session, slot_id: int, receipt: Receipt) -> None:
+    """Raise NodesDisagree if a final receipt says that something worked, and the final books,
+    which rest on all nodes, do not: one node made it up, and what is not there must be sent again.
+    """
+    slot = session.get_one(Slot, slot_id)
+    for intent in intents_of(session, slot_id):
+        escrow = session.get_one(Escrow, intent.order_id)
+        there = escrow.final_settled_tx or (is_dispute(intent) and escrow.final_disputed_at)
+        if has_worked(slot, intent, receipt) and not there:
+            raise NodesDisagree(f"only a receipt says that {receipt.tx_hash} did {intent.key}")
+
+
+def has_worked(slot: Slot, intent: Intent, receipt: Receipt) -> bool:
+    return receipt.succeeded and (not is_batch(slot.data) or intent.order_id in receipt.settled)
 
 
 def log_mined(

@@ -90,6 +90,8 @@ class Flight:
         known = known or self.node.block_hash(number)
         is_final = number <= final and known == receipt.block_hash
         with transaction(self.engine) as session:
+            if is_final:
+                sending.require_effect(session, slot.id or 0, receipt)
             sending.mined(session, slot.id or 0, receipt, is_final, self.now())
         if is_final and slot.singles_gas > slot.gas_estimate:
             log.info("batch", tx_hash=receipt.tx_hash, gas_used=receipt.gas_used,

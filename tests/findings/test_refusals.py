@@ -158,6 +158,31 @@ def test_a_receipt_that_one_node_made_up(
     assert live.statuses() == ["completed"]
 
 
+def test_a_success_that_only_a_receipt_knows(
+    live: SendingWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Found: a made-up success in a true final block was final, and what no block had was never
+    sent again.
+    """
+    live.agreed()
+    with live.held_back():
+        live.sender.step()
+        [attempt] = live.attempts()
+        live.anvil.rpc("anvil_dropAllTransactions")
+        live.mine_final()
+    live.read()
+    final = live.chain.final_head()
+    made_up = Receipt(attempt.tx_hash, final.number, final.hash, True, 21_000)
+    with monkeypatch.context() as lie:
+        lie.setattr(live.account, "receipt", lambda _: made_up)
+        lie.setattr(live.account, "transaction_count", lambda _="latest": 1)
+        live.sender.step()
+    assert [intent.status for intent in live.intents()] == ["sent"]
+    live.later(60)
+    live.carry(2)
+    assert live.statuses() == ["completed"]
+
+
 @pytest.mark.parametrize("data", ["0x123", "0xzz"])
 def test_a_refusal_that_is_no_hex(data: str) -> None:
     """Found: it ended the sender with all its keys."""

@@ -144,6 +144,7 @@ def test_what_was_final_and_is_gone_is_sent_again(world: SendingWorld) -> None:
     world.agreed()
     world.sender.step()
     world.mine_final()
+    world.read()
     world.sender.step()
     assert [slot.status for slot in world.slots()] == ["final"]
     world.anvil.rpc("anvil_rollback", FINAL_AFTER_BLOCKS + 2)

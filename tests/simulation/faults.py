@@ -45,8 +45,8 @@ class Fault(StrEnum):
 
 
 LINE = (
-    Fault.DROPPED, Fault.UNANSWERED, Fault.LATE, Fault.TWICE, Fault.CUT, Fault.TOO_MANY,
-    Fault.BAD_GATEWAY,
+    Fault.DROPPED, Fault.UNANSWERED, Fault.LATE, Fault.TWICE, Fault.SWAPPED, Fault.CUT,
+    Fault.TOO_MANY, Fault.BAD_GATEWAY,
 )  # fmt: skip
 NODE = (Fault.EMPTY_LOGS, Fault.STALE)
 LIES = (
@@ -105,7 +105,8 @@ class Line:
             return Reply(None)
         body = {"jsonrpc": "2.0", "id": request["id"], **answer}
         previous, self.before = self.before, body
-        if fault is Fault.SWAPPED and previous is not None:
+        # Of another connection, an answer may have the same id: no proxy mixes those up.
+        if fault is Fault.SWAPPED and previous is not None and previous["id"] != body["id"]:
             return self.happened(fault, Reply(200, previous))
         if fault is Fault.UNANSWERED:
             return self.happened(fault, Reply(None))

@@ -34,6 +34,7 @@ class Boundaries:
         self.acts: dict[Interruption, Callable[[], None]] = {}
         self.counts: Counter[Interruption] = Counter()
         self.open_transactions = 0
+        self.dead = False
 
     def arm(self, what: Interruption, chance: Random) -> None:
         self.what, self.left = what, chance.randint(1, chance.choice(BOUNDARIES))
@@ -42,6 +43,9 @@ class Boundaries:
         self.what = self.left = None
 
     def passed(self, *_: Any) -> None:
+        """Of a dead process nothing more is done, whatever its `finally` says."""
+        if self.dead:
+            raise Killed
         if self.left is None or self.what is None:
             return
         self.left -= 1
@@ -52,6 +56,7 @@ class Boundaries:
         self.disarm()
         self.counts[what] += 1
         if what is Interruption.KILL:
+            self.dead = True
             raise Killed
         self.acts[what]()
 

@@ -95,6 +95,8 @@ class Judge:
         self.cosignatures()
         self.ledger(final)
         self.nonces()
+        self.once()
+        self.defended()
 
     def block(self, number: int, block_hash: str) -> Block | None:
         blocks = self.world.truth.blocks
@@ -210,7 +212,6 @@ class Judge:
         require(cursor.final_number == world.truth.final_number, Invariant.AT_FINAL, cursor)
         self.order_logs()
         self.intents()
-        self.defended()
         for row in world.order_rows():
             self.order_end(row)
 
@@ -224,11 +225,14 @@ class Judge:
                 raise Violated(Invariant.LOG_WHOLE, str(broken)) from broken
 
     def intents(self) -> None:
-        """Nothing is stuck: what is not over says why. What is over took effect once at most."""
+        """Nothing is stuck: what is not over says why."""
         for row in self.rows("select key, status, reason from intents"):
             over = row.status in ("final", "obsolete")
             waits = row.status == "pending" and row.reason
             require(bool(over or waits), Invariant.INTENT_NOT_STUCK, row)
+
+    def once(self) -> None:
+        """What an order's parties do takes effect once at most."""
         once = [TOPIC_OF[name] for name in ("Settled", "Disputed", "RefundRequested")]
         effects = Counter(
             event.topics

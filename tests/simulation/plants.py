@@ -12,7 +12,7 @@ from tests.simulation.world import Weather
 
 ROUGH = replace(
     Weather.of(Random(0)), nodes=1, liar=None, kinds=(), finality=4, fault_rate=0.0,
-    interruption_rate=0.0, max_skew_seconds=0,
+    interruption_rate=0.0, max_skew_seconds=0, range_threshold_blocks=100,
 )  # fmt: skip
 
 

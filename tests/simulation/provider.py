@@ -11,6 +11,7 @@ from web3.middleware import ExtraDataToPOAMiddleware
 from web3.providers.base import JSONBaseProvider
 from web3.types import RPCEndpoint, RPCResponse
 
+from coordinator.adapters.chain.failover import Failover, require_own
 from tests.simulation.faults import Line
 
 
@@ -36,6 +37,7 @@ class InProcess(JSONBaseProvider):
         if reply.cut or reply.body is None:
             raise ChunkedEncodingError("the answer ended early")
         answer: Any = reply.body
+        require_own(answer, request["id"])
         return answer
 
 
@@ -51,8 +53,9 @@ class Inline(Executor):
         return future
 
 
-def web3_over(line: Line, boundary: Callable[[], None] = lambda: None) -> Web3:
+def web3_over(*lines: Line, boundary: Callable[[], None] = lambda: None) -> Web3:
     """A client as coordinator.adapters.chain.node.open_web3 makes it."""
-    w3 = Web3(InProcess(line, boundary))
+    providers: Any = [InProcess(line, boundary) for line in lines]
+    w3 = Web3(Failover(providers))
     w3.middleware_onion.inject(ExtraDataToPOAMiddleware, layer=0)
     return w3

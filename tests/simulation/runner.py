@@ -114,7 +114,7 @@ def work(seeds: Iterable[int], plant: str | None) -> Part:
                 part.counts += run(made, seed, planted.weather if planted else None).counts
             except Failed as failed:
                 part.failed.append(seed)
-                print(report(failed), flush=True)
+                print(report(failed, plant), flush=True)
             part.done += 1
             gc.collect()
             if sys.stderr.isatty():
@@ -126,8 +126,8 @@ def work(seeds: Iterable[int], plant: str | None) -> Part:
     return part
 
 
-def report(failed: Failed) -> str:
+def report(failed: Failed, plant: str | None) -> str:
     """The end of the history, the fault, and how to see it again."""
     last = "\n".join(f"    {line}" for line in failed.history[-LAST_STEPS:])
-    again = f"make simulate SEEDS=1 FROM={failed.seed}"
+    again = f"make simulate SEEDS=1 FROM={failed.seed}" + (f" PLANT={plant}" if plant else "")
     return f"{last}\n{failed}\nagain: {again}\n"

@@ -139,6 +139,8 @@ def change_weather(world: Simulation) -> None:
 def skew(world: Simulation) -> None:
     most = world.weather.max_skew_seconds
     world.skew = world.chance.randint(-most, most)
+    if world.skew:
+        world.counts["skew"] += 1
 
 
 def round_of_work(world: Simulation) -> None:

@@ -1,11 +1,14 @@
 """A reorg below the final block breaks the chain's promise: everything stops, with an alarm."""
 
+from dataclasses import replace
+from random import Random
+
 import pytest
 
 from tests.simulation.hall import Hall
 from tests.simulation.invariants import Judge
 from tests.simulation.seed import happen, round_of_work
-from tests.simulation.world import Simulation
+from tests.simulation.world import MAX_FINALITY, MIN_FINALITY, Simulation, Weather
 
 STEPS = 25
 ROUNDS_AFTER = 3
@@ -19,11 +22,13 @@ def promises(world: Simulation) -> list[object]:
     )
 
 
-@pytest.mark.parametrize(("seed", "below_final"), [(0, 1), (1, 2)])
+@pytest.mark.parametrize("below_final", [1, 2])
+@pytest.mark.parametrize("finality", range(MIN_FINALITY, MAX_FINALITY + 1))
 def test_a_final_block_that_vanishes_halts_the_chain(
-    hall: Hall, seed: int, below_final: int
+    hall: Hall, finality: int, below_final: int
 ) -> None:
-    world = Simulation(hall, seed)
+    weather = replace(Weather.of(Random(finality)), finality=finality)
+    world = Simulation(hall, finality, weather)
     judge = Judge(world)
     with world.running():
         for _ in range(STEPS):

@@ -1,66 +1,107 @@
-"""The same faults in depth: the real contracts on anvil, behind a proxy with real sockets."""
+"""The same faults in depth: the real contracts on anvil, behind proxies with real sockets."""
 
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from random import Random
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine
 
-from coordinator.adapters.chain.node import open_web3
+from coordinator.adapters.chain.node import Node, open_web3
+from coordinator.adapters.chain.nodes import Agreed, Pool, Ranked
 from coordinator.services.ports import NodeDown
+from coordinator.workers.watcher import Watcher
 from tests.chain import Anvil
-from tests.findings.world import LiveWorld
-from tests.simulation.faults import LINE, Fault, Line
+from tests.findings.world import FINAL_AFTER_BLOCKS, LiveWorld
+from tests.simulation.faults import LIES, LINE, Fault, Line
 from tests.simulation.proxy import Proxy, forward
 from tests.world import AMOUNT, BUYER, SELLER
 
 ORDERS = 3
-ROUNDS = 40
+MAX_ROUNDS = 200
+REORG_EVERY_ROUNDS = 6
+FAULT_RATE = 0.1
 FAULTS = tuple(fault for fault in (*LINE, Fault.EMPTY_LOGS) if fault is not Fault.TWICE)
+# Of what is asked for often enough, each is told: logs, heads, balances, states, counts.
+TOLD = tuple(lie for lie in LIES if not lie.name.startswith("RECEIPT"))
 
 
-def behind(live: LiveWorld, url: str) -> None:
-    """Watcher, co-signer and sender reach the chain through another address."""
-    live.chain.provider = open_web3(url).provider
-    live.account.w3 = open_web3(url)
+class DeepWorld(LiveWorld):
+    """Watcher, co-signer and sender reach anvil over two lines; what is behind the second lies."""
+
+    def __init__(self, engine: Engine, anvil: Anvil, chance: Random) -> None:
+        super().__init__(engine, anvil)
+        self.chance = chance
+        provider: Any = anvil.w3.provider
+        ask = forward(str(provider.endpoint_uri))
+        self.lines = [Line(ask, chance), Line(ask, chance)]
+
+    def go_behind(self, urls: list[str]) -> None:
+        pool = Pool([(url, Node(url, str(FINAL_AFTER_BLOCKS))) for url in urls])
+        self.watcher.lock.release()
+        self.chain = Agreed(pool)
+        self.watcher = Watcher(
+            self.engine, self.platform, Ranked(pool), self.chain, 0, lambda: self.now
+        )
+        self.account.w3 = open_web3(*urls)
+
+    def spoil(self) -> None:
+        for line in self.lines:
+            line.kinds, line.rate = FAULTS, FAULT_RATE
+        self.lines[1].lies = LIES
+
+    def heal(self) -> None:
+        for line in self.lines:
+            line.heal()
+
+    def work(self) -> None:
+        for step in (self.watcher.step, self.keeper.step, self.sender.step):
+            with suppress(NodeDown):
+                step()
+        self.anvil.rpc("evm_mine")
+        self.ahead_seconds += 15
+
+    def reorg(self) -> None:
+        """As deep as no chain's promise is broken; what the lost blocks held is lost."""
+        depth = self.chance.randint(1, FINAL_AFTER_BLOCKS)
+        self.anvil.rpc("anvil_rollback", depth)
+        self.anvil.rpc("anvil_dropAllTransactions")
+        self.anvil.rpc("anvil_mine", hex(depth))
+
+    def happened(self) -> set[Fault]:
+        return {fault for line in self.lines for fault in line.counts}
 
 
-def work(live: LiveWorld) -> None:
-    for step in (live.watcher.step, live.keeper.step, live.sender.step):
-        with suppress(NodeDown):
-            step()
-    live.anvil.rpc("evm_mine")
-    live.ahead_seconds += 15
-
-
-@pytest.fixture
-def live(engine: Engine, anvil: Anvil) -> Iterator[LiveWorld]:
-    world = LiveWorld(engine, anvil)
+@pytest.fixture(params=[7, 8], ids=lambda seed: f"seed {seed}")
+def live(engine: Engine, anvil: Anvil, request: Any) -> Iterator[DeepWorld]:
+    world = DeepWorld(engine, anvil, Random(request.param))
     yield world
     world.sender.lock.release()
     world.watcher.lock.release()
 
 
-def test_orders_are_settled_once_through_a_bad_line(live: LiveWorld, anvil: Anvil) -> None:
-    provider: Any = anvil.w3.provider
-    line = Line(forward(str(provider.endpoint_uri)), Random(7))
-    ids = [live.funded() for _ in range(ORDERS)]
+def test_orders_are_settled_once_whatever_lines_and_nodes_do(live: DeepWorld) -> None:
+    other, *ids = [live.funded() for _ in range(1 + ORDERS)]
     before = live.tokens(BUYER.address)
     for order_id in ids:
         live.mark_paid(order_id)
         live.sign_settlement(order_id, SELLER, AMOUNT)
-    with Proxy(line) as proxy:
-        behind(live, proxy.url)
-        line.kinds, line.rate = FAULTS, 0.15
-        for _ in range(ROUNDS):
-            work(live)
-        line.heal()
+    with ExitStack() as proxies:
+        live.go_behind([proxies.enter_context(Proxy(line)).url for line in live.lines])
+        live.spoil()
+        for number in range(1, MAX_ROUNDS + 1):
+            live.fund(other, 1)  # so that there are logs
+            live.work()
+            if number % REORG_EVERY_ROUNDS == 0:
+                live.reorg()
+            if live.happened() >= {*FAULTS, *TOLD}:
+                break
+        live.heal()
         live.mine()
         live.carry(2)
+        assert live.happened() >= {*FAULTS, *TOLD}
         assert [live.status(order_id) for order_id in ids] == ["completed"] * ORDERS
         fee = live.terms(ids[0]).fee_units
-        assert sum(line.counts.values()) > ROUNDS
         assert live.tokens(BUYER.address) - before == ORDERS * (AMOUNT - fee)
         assert all(live.tokens(live.order(order_id).vault) == 0 for order_id in ids)

@@ -62,6 +62,15 @@ def test_what_is_lost_is_an_outage(line: Line, fault: Fault) -> None:
     assert line.counts[fault] == 1
 
 
+def test_the_answer_to_another_request_is_an_outage(line: Line) -> None:
+    node = node_over(line)
+    node.head()
+    line.kinds = (Fault.SWAPPED,)
+    with pytest.raises(NodeDown, match="an answer to request"):
+        node.head()
+    assert line.counts[Fault.SWAPPED] == 1
+
+
 @pytest.mark.parametrize(
     ("fault", "in_pool"),
     [(Fault.DROPPED, 0), (Fault.LATE, 0), (Fault.TOO_MANY, 0), (Fault.UNANSWERED, 1),
@@ -198,6 +207,18 @@ def test_the_same_over_http(proxied: Proxied, fault: Fault) -> None:
     assert proxied.line.counts[fault] == 1
     proxied.line.heal()
     assert node.head().number > 0
+
+
+def test_answers_out_of_order_over_http(proxied: Proxied) -> None:
+    proxied.line.rate = 0.0
+    node = Node(proxied.proxy.url, "finalized")
+    true = node.head()
+    proxied.line.kinds, proxied.line.rate = (Fault.SWAPPED,), 1.0
+    with pytest.raises(NodeDown, match="an answer to request"):
+        node.head()
+    assert proxied.line.counts[Fault.SWAPPED] == 1
+    proxied.line.heal()
+    assert node.head().number >= true.number
 
 
 def test_no_logs_over_http(real: AnvilBench, proxied: Proxied) -> None:

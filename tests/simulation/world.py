@@ -23,6 +23,7 @@ from coordinator.domain.errors import InvariantBroken, Refused
 from coordinator.domain.platform import Platform
 from coordinator.services.chain import EpochLost
 from coordinator.services.ports import ChainHalted, NodeDown
+from coordinator.workers import watcher
 from coordinator.workers.keeper import Keeper
 from coordinator.workers.sender import Sender
 from coordinator.workers.watcher import Watcher
@@ -58,6 +59,8 @@ PLATFORM = Platform(
 )  # fmt: skip
 RICH_UNITS, RICH_WEI, MAX_FEE_WEI = 10**12, 10**20, 10**17
 CAP_UNITS = 10**12
+# Blocks below the head that are final.
+MIN_FINALITY, MAX_FINALITY = 2, 5
 OUTAGES = (NodeDown, OperationalError, InterfaceError)
 
 
@@ -71,20 +74,26 @@ class Weather:
     fault_rate: float
     interruption_rate: float
     max_skew_seconds: int
-    # The node that lies, where others contradict it. The sender asks node 0 first.
+    # So far behind the final head, the watcher reads ranges.
+    range_threshold_blocks: int
+    # The node that lies, where others contradict it. Senders ask node 0 first.
     liar: int | None
 
     @classmethod
     def of(cls, chance: Random) -> "Weather":
         nodes = chance.choice((1, 2, 2, 3))
+        kinds = tuple(k for k in (*LINE, *NODE) if chance.random() < 0.5)
+        # No bloom says what a range lacks: what all leave out is found by reconciliation, later.
+        low = Fault.EMPTY_LOGS not in kinds and chance.random() < 0.7
         return cls(
             nodes=nodes,
             liar=chance.randrange(nodes) if nodes > 1 and chance.random() < 0.6 else None,
-            kinds=tuple(k for k in (*LINE, *NODE) if chance.random() < 0.5),
-            finality=chance.randint(2, 5),
+            kinds=kinds,
+            finality=chance.randint(MIN_FINALITY, MAX_FINALITY),
             fault_rate=chance.choice((0.0, 0.05, 0.2)),
             interruption_rate=chance.choice((0.0, 0.1, 0.3)),
             max_skew_seconds=chance.choice((0, 30, 300)),
+            range_threshold_blocks=3 if low else watcher.RANGE_THRESHOLD_BLOCKS,
         )
 
 
@@ -132,7 +141,11 @@ class Simulation(World):
         for connections in self.hall.connections.values():
             connections.seed = self.chance.random()
         salts = Random(f"salts {self.seed}")
-        with patch.object(secrets, "randbits", salts.getrandbits):
+        threshold = self.weather.range_threshold_blocks
+        with (
+            patch.object(secrets, "randbits", salts.getrandbits),
+            patch.object(watcher, "RANGE_THRESHOLD_BLOCKS", threshold),
+        ):
             try:
                 yield self
             finally:
@@ -165,9 +178,9 @@ class Simulation(World):
         return node
 
     def account(self, index: int) -> Account:
-        """A gas-paying key; as in production, it sends through the first node alone."""
+        """A gas-paying key; as in production, it asks the first node that answers."""
         account = Account("http://node", DOMAIN.chain_id, GAS_KEYS[index], MAX_FEE_WEI)
-        account.w3 = web3_over(self.lines[0], self.boundaries.passed)
+        account.w3 = web3_over(*self.lines, boundary=self.boundaries.passed)
         return account
 
     def build(self, name: str) -> Any:
@@ -216,7 +229,7 @@ class Simulation(World):
         return True
 
     def bury(self, name: str) -> None:
-        self.workers[name] = None
+        self.workers[name], self.boundaries.dead = None, False
         self.hall.connections[name].close()
 
     def close_database(self) -> None:

@@ -23,10 +23,14 @@ class OwnAnswers(HTTPProvider):
     def make_request(self, method: RPCEndpoint, params: Any) -> RPCResponse:
         request = self.encode_rpc_request(method, params)
         answer = self.decode_rpc_response(self._make_request(method, request))
-        asked = json.loads(request)["id"]
-        if answer.get("id") != asked:
-            raise BadResponseFormat(f"an answer to request {answer.get('id')}, not to {asked}")
+        require_own(answer, json.loads(request)["id"])
         return answer
+
+
+def require_own(answer: RPCResponse, asked: int) -> None:
+    """Raises BadResponseFormat."""
+    if answer.get("id") != asked:
+        raise BadResponseFormat(f"an answer to request {answer.get('id')}, not to {asked}")
 
 
 def open_provider(rpc_url: str) -> OwnAnswers:
@@ -54,7 +58,7 @@ class Failover(JSONBaseProvider):
         for provider in first:
             try:
                 return self.prefer(provider, provider.make_request(method, params))
-            except (RequestException, OSError):
+            except FAILURES:
                 continue
         return self.prefer(last, last.make_request(method, params))
 
