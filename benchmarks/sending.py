@@ -10,6 +10,7 @@ reported apart.
 """
 
 import json
+import math
 import os
 import platform
 import subprocess
@@ -23,13 +24,14 @@ from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from statistics import quantiles
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import psutil
 import requests
 from eth_account.signers.local import LocalAccount
 
+from coordinator.adapters.chain.sender import Account
 from coordinator.stack.ports import free_port
 from coordinator.workers.sender import Sender
 from tests.chain import Anvil
@@ -69,7 +71,7 @@ def machine() -> dict[str, Any]:
 def throughput(world: SendingWorld, count: int, senders: list[Sender], batches: bool) -> Any:
     """All wait already when the keys begin; the clock stops when the last is in a block."""
     for sender in senders:
-        sender.node.has_simulation = batches  # type: ignore[attr-defined]
+        cast("Account", sender.node).no_simulation_until = 0.0 if batches else math.inf
     before = len(world.slots())
     world.agreed(count)
     for sender in senders:
@@ -80,6 +82,7 @@ def throughput(world: SendingWorld, count: int, senders: list[Sender], batches: 
     seconds = time.monotonic() - began
     slots = world.slots()[before:]
     world.mine()
+    require_as_asked(world, count, len(slots), batches)
     return {
         "keys": len(senders),
         "batches": batches,
@@ -96,6 +99,14 @@ def work(world: SendingWorld, sender: Sender, began: float) -> None:
         if time.monotonic() - began > PATIENCE_SECONDS:
             raise TimeoutError("the settlements do not come to an end")
         sender.step()
+
+
+def require_as_asked(world: SendingWorld, count: int, transactions: int, batches: bool) -> None:
+    """Raise RuntimeError unless all are settled: one each without batches, fewer with them."""
+    if set(world.statuses()) != {"completed"}:
+        raise RuntimeError(f"not all are settled: {sorted(set(world.statuses()))}")
+    if transactions > count or (transactions < count) is not batches:
+        raise RuntimeError(f"{count} settlements, {transactions} transactions, batches: {batches}")
 
 
 # From the last signature to the broadcast
