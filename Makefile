@@ -85,6 +85,10 @@ bench-gas: install  ## Gas of every verb, into benchmarks/results/gas.json
 bench-sending: install  ## Settlements a second, and signature to broadcast, into benchmarks/results/sending.json
 	$(BIN)/python benchmarks/sending.py
 
+.PHONY: bench-watching
+bench-watching: install  ## Backfill, latency and memory of the watcher, into benchmarks/results/watching.json
+	$(BIN)/python benchmarks/watching.py
+
 .PHONY: bench-gas-check
 bench-gas-check: install  ## That no verb costs more gas than committed
 	$(BIN)/python benchmarks/gas.py --check

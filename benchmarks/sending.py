@@ -12,7 +12,6 @@ reported apart.
 import json
 import math
 import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -27,10 +26,10 @@ from statistics import quantiles
 from typing import Any, cast
 
 import httpx
-import psutil
 import requests
 from eth_account.signers.local import LocalAccount
 
+from benchmarks.machine import machine
 from coordinator.adapters.chain.sender import Account
 from coordinator.stack.ports import free_port
 from coordinator.workers.sender import Sender
@@ -48,21 +47,6 @@ SIGNATURES = 60
 PATIENCE_SECONDS = 120
 PASSWORD = "benchmark"  # noqa: S105 - of keystores that live as long as the run
 SEND = "eth_sendRawTransaction"
-
-
-def machine() -> dict[str, Any]:
-    cpu = next(
-        (line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
-         if line.startswith("model name")), platform.processor(),
-    )  # fmt: skip
-    return {
-        "cpu": cpu,
-        "cores": os.cpu_count(),
-        "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
-        "system": platform.system(),
-        "python": platform.python_version(),
-        "load_before": round(os.getloadavg()[0], 1),
-    }
 
 
 # Settlements a second

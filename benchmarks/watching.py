@@ -7,8 +7,6 @@ Orders are funded and settled by real transactions on a local chain; both loops 
 """
 
 import json
-import os
-import platform as machine
 import sys
 import time
 from collections.abc import Iterator
@@ -27,6 +25,7 @@ from otc_sdk.terms import Terms, vault_address
 from sqlalchemy import Engine, func
 from sqlmodel import col, select
 
+from benchmarks.machine import machine
 from coordinator.adapters.chain.node import Node
 from coordinator.adapters.chain.nodes import Agreed, Pool, Ranked
 from coordinator.db.chain import Log
@@ -300,12 +299,7 @@ def main() -> None:
     scale = 10 if short else 1
     figures = {
         "command": "python benchmarks/watching.py",
-        "machine": {
-            "system": machine.platform(),
-            "cores": os.cpu_count(),
-            "load_at_start": round(os.getloadavg()[0], 1),
-            "python": machine.python_version(),
-        },
+        "machine": machine(),
         "targets": {"backfill_per_second": 5000, "backfill_of_bare": 0.5},
         **measure(ORDERS // scale, NEW_BLOCKS // scale, VAULTS_IN_MEMORY // scale),
     }
