@@ -11,13 +11,11 @@ reported apart.
 
 import json
 import math
-import os
-import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -30,6 +28,7 @@ import requests
 from eth_account.signers.local import LocalAccount
 
 from benchmarks.machine import machine
+from benchmarks.workers import PATIENCE_SECONDS, await_true, environment, workers
 from coordinator.adapters.chain.sender import Account
 from coordinator.stack.ports import free_port
 from coordinator.workers.sender import Sender
@@ -37,14 +36,13 @@ from tests.chain import Anvil
 from tests.database import running_server
 from tests.findings.world import FINAL_AFTER_BLOCKS
 from tests.sending.world import SendingWorld
-from tests.world import AMOUNT, ARBITRATOR, COORDINATOR, SELLER
+from tests.world import AMOUNT, COORDINATOR, SELLER
 
 RESULTS = Path(__file__).parent / "results" / "sending.json"
 COMMAND = "python benchmarks/sending.py"
 SETTLEMENTS = 60
 KEYS = 3
 SIGNATURES = 60
-PATIENCE_SECONDS = 120
 PASSWORD = "benchmark"  # noqa: S105 - of keystores that live as long as the run
 SEND = "eth_sendRawTransaction"
 
@@ -159,39 +157,22 @@ class Line:
 
 @contextmanager
 def processes(world: SendingWorld, database: str, line: Line) -> Iterator[None]:
-    """Keeper, co-signer and sender, as `otc worker` runs them."""
-    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+    """Keeper, co-signer and sender, which have started."""
+    with tempfile.TemporaryDirectory() as folder:
         port = str(free_port())
-        env = {**os.environ, **environment(world, database, line, Path(folder), port)}
-        for name in ("cosigner", "keeper", "sender"):
-            command = [sys.executable, "-m", "coordinator.cli", "worker", name]
-            log = stack.enter_context((Path(folder) / f"{name}.log").open("w"))
-            child = subprocess.Popen(command, env=env, stdout=log, stderr=log)  # noqa: S603
-            stack.callback(child.wait)
-            stack.callback(child.terminate)
-        try:
-            await_true(lambda: answers(f"http://127.0.0.1:{port}/address"))
-        except TimeoutError as error:
-            said = (Path(folder) / "cosigner.log").read_text()
-            raise TimeoutError(f"the processes do not start:\n{said}") from error
-        yield
+        settings = {
+            **environment(world.platform, database, line.url, FINAL_AFTER_BLOCKS),
+            **keys(world, Path(folder), port),
+        }
+        with workers(settings, "cosigner", "keeper", "sender"):
+            url = f"http://127.0.0.1:{port}/address"
+            await_true("the processes do not start", lambda: answers(url))
+            yield
 
 
-def environment(
-    world: SendingWorld, database: str, line: Line, folder: Path, port: str
-) -> dict[str, str]:
-    domain = world.platform.domain
+def keys(world: SendingWorld, folder: Path, port: str) -> dict[str, str]:
+    """The settings of those who sign."""
     return {
-        "PYTHONUNBUFFERED": "1",
-        "DATABASE_URL": database,
-        "OTC_RPC_URL": line.url,
-        "OTC_CHAIN_ID": str(domain.chain_id),
-        "OTC_ESCROW": domain.escrow,
-        "OTC_TOKEN": world.platform.token,
-        "OTC_FINALITY": str(FINAL_AFTER_BLOCKS),
-        "OTC_COORDINATOR": COORDINATOR.address,
-        "OTC_ARBITRATOR": ARBITRATOR.address,
-        "OTC_FEE_RECIPIENT": world.platform.fee_recipient,
         "OTC_COSIGNER_PORT": port,
         "OTC_COSIGNER_TOKEN": PASSWORD * 4,
         "OTC_COSIGNER_KEY": f"keystore:{keystore(folder, COORDINATOR)}",
@@ -212,14 +193,6 @@ def answers(url: str) -> bool:
         return httpx.get(url, trust_env=False).status_code < httpx.codes.INTERNAL_SERVER_ERROR
     except httpx.HTTPError:
         return False
-
-
-def await_true(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not true():
-        if time.monotonic() > deadline:
-            raise TimeoutError
-        time.sleep(0.05)
 
 
 def latency(world: SendingWorld, line: Line, count: int) -> dict[str, Any]:

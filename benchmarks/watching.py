@@ -9,13 +9,12 @@ Orders are funded and settled by real transactions on a local chain; both loops 
 import json
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import psutil
 from eth_account.signers.local import LocalAccount
 from eth_utils.address import to_checksum_address
 from otc_sdk import calls, messages
@@ -26,9 +25,10 @@ from sqlalchemy import Engine, func
 from sqlmodel import col, select
 
 from benchmarks.machine import machine
+from benchmarks.workers import await_true, environment, workers
 from coordinator.adapters.chain.node import Node
 from coordinator.adapters.chain.nodes import Agreed, Pool, Ranked
-from coordinator.db.chain import Log
+from coordinator.db.chain import Cursor, Log
 from coordinator.db.escrows import Escrow
 from coordinator.db.orders import Order
 from coordinator.db.session import transaction
@@ -228,25 +228,47 @@ class Bench:
         if (found, units) != (status, AMOUNT):
             raise RuntimeError(f"{order_id} is {found} with {units} units, not {status}")
 
-    def memory(self, vaults: int) -> dict[str, float]:
-        """Of this process, before and after a backfill that watches so many vaults."""
-        me = psutil.Process()
+    def memory(self, vaults: int, empty: Engine) -> dict[str, float]:
+        """Peaks of the watcher's own process: with no order, and with so many vaults to watch.
+
+        Both read the same blocks, which hold a deposit each into a vault of the second.
+        """
         with transaction(self.engine) as session:
             have = session.exec(select(func.count()).select_from(Order)).one()
             session.connection().exec_driver_sql(MORE_ORDERS, (vaults - have,))
-        watcher = self.watcher()
-        before = me.memory_info().rss
-        self.anvil.rpc("anvil_mine", hex(2 * RANGE_THRESHOLD_BLOCKS))
-        begun = time.perf_counter()
-        run_out(watcher)
-        seconds = time.perf_counter() - begun
-        watcher.lock.release()
+            waiting = select(Order.vault).where(Order.status == OrderStatus.AWAITING_PAYMENT)
+            into = session.exec(waiting).all()
+        first = self.anvil.w3.eth.block_number
+        for vault in into:
+            self.anvil.send(self.gas, self.platform.token, calls.transfer(vault, AMOUNT))
+        self.anvil.rpc("anvil_mine", hex(RANGE_THRESHOLD_BLOCKS + FINAL_AFTER_BLOCKS + 1))
+        base, peak = (self.peak_mib(books, first) for books in (empty, self.engine))
+        with transaction(self.engine) as session:
+            twice = select(func.count()).where(Escrow.seen_units == 2 * AMOUNT)
+            if session.exec(twice).one() != len(into):
+                raise RuntimeError(f"not all of {len(into)} deposits were read")
         return {
             "vaults": vaults,
-            "before_mib": before >> 20,
-            "after_mib": me.memory_info().rss >> 20,
-            "range_seconds": round(seconds, 2),
+            "blocks": self.anvil.w3.eth.block_number - first,
+            "base_mib": base,
+            "peak_mib": peak,
         }
+
+    def peak_mib(self, books: Engine, first: int) -> int:
+        """Of a new watcher that has read all there is into these books, from block `first` on."""
+        url = books.url.render_as_string(hide_password=False)
+        settings = environment(self.platform, url, self.url, FINAL_AFTER_BLOCKS)
+        with workers({**settings, "OTC_START_BLOCK": str(first)}, "watcher") as [pid]:
+            await_true("the watcher does not come to the head", lambda: self.is_read(books))
+            return high_water_mib(pid)
+
+    def is_read(self, books: Engine) -> bool:
+        head = self.anvil.w3.eth.block_number
+        with transaction(books) as session:
+            cursor = session.get(Cursor, self.platform.domain.chain_id)
+            if cursor is None or cursor.number < head:
+                return False
+            return cursor.final_number == head - FINAL_AFTER_BLOCKS
 
 
 # Copies of one order with ids and vaults of their own: only those are looked at.
@@ -265,6 +287,16 @@ MORE_ORDERS = """
 def run_out(watcher: Watcher) -> None:
     while watcher.step():
         pass
+
+
+def high_water_mib(pid: int) -> int:
+    """The most memory that a process ever had resident.
+
+    Not getrusage's: that of a child begins at what its parent had when it was made.
+    """
+    status = Path(f"/proc/{pid}/status").read_text()
+    [line] = [line for line in status.splitlines() if line.startswith("VmHWM:")]
+    return int(line.split()[1]) >> 10
 
 
 def timed(watcher: Watcher) -> float:
@@ -293,21 +325,23 @@ def chunks(items: list[Any], size: int) -> Iterator[list[Any]]:
 
 
 @contextmanager
-def engine() -> Iterator[Engine]:
-    """A fresh database on a server of its own."""
-    with running_server() as server:
-        made = server.connect(server.create())
-        try:
-            yield made
-        finally:
-            made.dispose()
+def databases() -> Iterator[Callable[[], Engine]]:
+    """Makes fresh databases, on a server of their own."""
+    with running_server() as server, ExitStack() as stack:
+
+        def made() -> Engine:
+            engine = server.connect(server.create())
+            stack.callback(engine.dispose)
+            return engine
+
+        yield made
 
 
 def measure(count: int, blocks: int, vaults: int) -> dict[str, Any]:
     anvil = Anvil().start()
     try:
-        with engine() as books:
-            bench = Bench(anvil, books)
+        with databases() as made:
+            bench = Bench(anvil, made())
             say(f"{count} orders: placing, funding, settling")
             placed = bench.place(count)
             bench.fund(placed)
@@ -321,7 +355,7 @@ def measure(count: int, blocks: int, vaults: int) -> dict[str, Any]:
             say(f"{blocks} new deposits, one after the other")
             figures["latency"] = bench.new_blocks(blocks)
             say(f"{vaults} vaults watched")
-            figures["memory"] = bench.memory(vaults)
+            figures["memory"] = bench.memory(vaults, made())
             return figures
     finally:
         anvil.stop()
