@@ -3,7 +3,9 @@
     python benchmarks/watching.py           measures and writes results/watching.json
     python benchmarks/watching.py --short   a tenth of it, printed only
 
-Orders are funded and settled by real transactions on a local chain; both loops read the same logs.
+Orders are funded and settled by real transactions on a local chain. Two bare loops, which fetch and
+decode and keep nothing, read the same logs: web3's, of which the watcher is to make at least half,
+and our own reader's, which shows what keeping costs.
 """
 
 import json
@@ -145,8 +147,8 @@ class Bench:
 
     # What is measured
 
-    def bare(self) -> dict[str, float]:
-        """The usual loop: web3 fetches and decodes, nothing is kept."""
+    def bare_web3(self) -> dict[str, float]:
+        """The usual loop, and the goal's: web3 fetches and decodes, nothing is kept."""
         eth, last = self.anvil.w3.eth, self.anvil.w3.eth.block_number
         token = eth.contract(
             to_checksum_address(self.platform.token), abi=load("TetherMock")["abi"]
@@ -158,8 +160,8 @@ class Bench:
             found += len(event.get_logs(from_block=self.start, to_block=last))
         return rate(found, begun)
 
-    def lean(self) -> dict[str, float]:
-        """Our own reading and decoding, nothing is kept."""
+    def bare_reader(self) -> dict[str, float]:
+        """Our own node and decoder, nothing is kept: the most that the watcher could do."""
         node, escrow = self.node(), self.platform.domain.escrow
         last = node.head().number
         begun = time.perf_counter()
@@ -348,7 +350,8 @@ def measure(count: int, blocks: int, vaults: int) -> dict[str, Any]:
             bench.settle(placed)
             anvil.rpc("anvil_mine", hex(RANGE_THRESHOLD_BLOCKS + FINAL_AFTER_BLOCKS + 1))
             say("reading them: web3 alone, our reader alone, the watcher")
-            figures: dict[str, Any] = {"bare_web3": bench.bare(), "bare_reader": bench.lean()}
+            figures: dict[str, Any] = {"bare_web3": bench.bare_web3()}
+            figures["bare_reader"] = bench.bare_reader()
             figures["backfill"] = bench.backfill(count)
             figures["backfill_of_bare_web3"] = ratio(figures, "bare_web3")
             figures["backfill_of_bare_reader"] = ratio(figures, "bare_reader")
@@ -377,7 +380,7 @@ def main() -> None:
         "machine": machine(),
         "targets": {
             "backfill_per_second": 5000,
-            "backfill_of_bare": 0.5,
+            "backfill_of_bare_web3": 0.5,
             "block_to_seen_ms_p99": 500,
             "final_to_next_status_ms_p99": 1000,
         },
