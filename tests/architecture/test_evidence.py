@@ -1,8 +1,10 @@
-"""What the documents name exists: tests, files, errors with their evidence, gas figures."""
+"""What the documents name exists: tests, files, errors with their evidence, measured figures."""
 
 import json
 import re
+from functools import reduce
 from pathlib import Path
+from typing import Any
 
 import pytest
 from otc_sdk.artifacts import load
@@ -10,9 +12,11 @@ from otc_sdk.artifacts import load
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 OPERATIONS = DOCS / "operations"
+RESULTS = ROOT / "benchmarks" / "results"
 EVIDENCE = [
     ROOT / "SECURITY.md",
     DOCS / "trust-model.md",
+    DOCS / "benchmarks.md",
     *sorted((DOCS / "audit").glob("*.md")),
     *sorted((DOCS / "decisions").glob("*.md")),
 ]
@@ -29,6 +33,8 @@ GAS_ROW = re.compile(
     r"^\| (?:Gas|refund by agreement|request|refund after)[^|]*\|.*$", re.MULTILINE
 )
 GAS_FIGURE = re.compile(r"\b\d{2,3},\d{3}\b")
+# | 5,204 | `watching.json` `backfill.per_second` |
+MEASURED = re.compile(r"\| ([\d,.]+) \| `(\w+\.json)` `([\w.]+)` \|$", re.MULTILINE)
 # OpenZeppelin's, of a domain's name that is too long: no deployed escrow has them.
 OF_CONSTRUCTION = ("InvalidShortString", "StringTooLong")
 # The most gas of an item, not a measured figure.
@@ -76,12 +82,25 @@ def test_a_verbs_page_says_who_when_what_is_signed_and_the_gas(verb: str) -> Non
 
 
 def test_gas_in_the_pages_was_measured() -> None:
-    measured = json.loads((ROOT / "benchmarks" / "results" / "gas.json").read_text())
+    measured = json.loads((RESULTS / "gas.json").read_text())
     known = {value for value in measured.values() if type(value) is int} | ROUND_FIGURES
     for verb in VERBS:
         for row in GAS_ROW.findall((OPERATIONS / f"{verb}.md").read_text()):
             figures = {int(figure.replace(",", "")) for figure in GAS_FIGURE.findall(row)}
             assert figures <= known, f"{verb}.md: {figures - known}"
+
+
+def figure_of(file: str, key: str) -> Any:
+    """The figure under a key with dots, where a number is a place in a list."""
+    result = json.loads((RESULTS / file).read_text())
+    return reduce(lambda at, k: at[int(k) if k.isdigit() else k], key.split("."), result)
+
+
+def test_figures_of_the_benchmarks_were_measured() -> None:
+    rows = MEASURED.findall((DOCS / "benchmarks.md").read_text())
+    assert len(rows) > 10
+    said = {(file, key): figure for figure, file, key in rows}
+    assert said == {(file, key): f"{figure_of(file, key):,}" for file, key in said}
 
 
 def errors() -> dict[str, str]:
