@@ -10,7 +10,10 @@ from coordinator.domain.nodes import NodeReport
 
 
 def report(session: Session, chain_id: int, nodes: Sequence[NodeReport], now: int) -> None:
-    """Keep the state of all nodes that a chain is read through; others are forgotten."""
+    """Keep the state of all nodes that a chain is read through; others are forgotten.
+
+    No epoch is checked: it decides nothing, and the next report replaces it.
+    """
     rows = [row_of(chain_id, node, now) for node in nodes]
     names = [row["name"] for row in rows]
     gone = col(NodeHealth.chain_id) == chain_id, col(NodeHealth.name).not_in(names)

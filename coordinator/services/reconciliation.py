@@ -6,13 +6,13 @@ import structlog
 from otc_sdk.policy import State
 from sqlmodel import Session, and_, col, not_, or_, select
 
-from coordinator.db.chain import Cursor
 from coordinator.db.escrows import Escrow
 from coordinator.db.orders import Order
 from coordinator.domain.orders import ENDED
 from coordinator.domain.platform import Platform
 from coordinator.domain.reconciliation import Facts, difference
 from coordinator.services import clock
+from coordinator.services.chain import own_cursor
 from coordinator.services.orders import begin_payment, lock
 
 log = structlog.get_logger()
@@ -58,18 +58,24 @@ def due(session: Session, chain_id: int, now: int, limit: int) -> list[Target]:
 
 
 def record(
-    session: Session, platform: Platform, order_id: str, number: int, chain: Facts, now: int
+    session: Session,
+    platform: Platform,
+    epoch: int,
+    order_id: str,
+    number: int,
+    chain: Facts,
+    now: int,
 ) -> str | None:
     """Keep the outcome, and let a buyer pay whose deposit every node has seen.
 
     `chain` is what all nodes say of final block `number`. Returns the difference, if there is one;
-    a comparison that the books have overtaken says nothing.
+    a comparison that the books have overtaken says nothing. Raises EpochLost.
     """
-    order = lock(session, order_id)
-    escrow = session.get_one(Escrow, order_id, with_for_update=True, populate_existing=True)
-    cursor = session.get_one(Cursor, platform.domain.chain_id)
+    cursor = own_cursor(session, platform.domain.chain_id, epoch)
     if cursor.final_number != number:
         return None
+    order = lock(session, order_id)
+    escrow = session.get_one(Escrow, order_id, with_for_update=True, populate_existing=True)
     found = difference(books_of(escrow), chain)
     if found is not None and found != escrow.difference:
         log.error("vault differs", order_id=order_id, block=number, difference=found)

@@ -191,10 +191,14 @@ class Watcher:
         self.halt(f"block {number} was final as {expected} and is {header.hash} now")
 
     def halt(self, reason: str) -> None:
-        """Raises ChainHalted, now and at every step, until an operator resumes the chain."""
-        log.critical("chain halted", chain_id=self.chain_id, reason=reason)
+        """Raises ChainHalted, now and at every step, until an operator resumes the chain.
+
+        Raises EpochLost, with nothing done, if another watcher has taken over.
+        """
         with transaction(self.engine) as session:
+            chain.own_cursor(session, self.chain_id, self.epoch)
             halting.halt(session, self.chain_id, reason)
+        log.critical("chain halted", chain_id=self.chain_id, reason=reason)
         raise ChainHalted(f"chain {self.chain_id} is halted: {reason}")
 
     def read_blocks(self, cursor: Cursor, head: Header) -> tuple[list[Header], list[RawLog]]:
@@ -357,7 +361,7 @@ class Watcher:
         facts = self.facts(target, number)
         with transaction(self.engine) as session:
             return reconciliation.record(
-                session, self.platform, target.order_id, number, facts, self.now()
+                session, self.platform, self.epoch, target.order_id, number, facts, self.now()
             )
 
     def facts(self, target: Target, number: int) -> Facts:
