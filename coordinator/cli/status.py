@@ -100,7 +100,10 @@ def intent_rows(found: "Survey") -> Rows:
         (i.key, f"{i.status} for {span(i.age_seconds)}: {i.reason or 'no reason known'}")
         for i in books.stuck
     ]
-    return [*counts(books.intents), *stuck]
+    rows = [*counts(books.intents), *stuck]
+    if books.gas_saved_of_day:
+        rows.append(("saved by batches", f"{books.gas_saved_of_day:,} gas in 24 hours"))
+    return rows
 
 
 def sender_rows(found: "Survey") -> Rows:

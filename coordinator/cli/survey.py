@@ -74,6 +74,7 @@ class Survey:
                 "oldest_seconds": books.oldest_intent_seconds,
                 "stuck_count": books.stuck_count,
                 "stuck": [asdict(intent) for intent in books.stuck],
+                "gas_saved_of_day": books.gas_saved_of_day,
             },
             "senders": [
                 {"address": s.address, "balance_wei": str(s.balance_wei), "nonce": s.nonce}

@@ -45,7 +45,8 @@ class Slot(SQLModel, table=True):
     """A nonce of a sender, taken for ever: for one intent, a batch, or none to fill a gap.
 
     Status: sent, mined, final, or lost: another transaction of the key has the nonce for good.
-    `singles_gas` is what its intents were estimated to need one by one.
+    `singles_gas` is what its intents were estimated to need one by one; of a batch that is final,
+    those that it settled. Of a single one it is `gas_estimate`.
     """
 
     __tablename__ = "intent_slots"

@@ -25,6 +25,9 @@ RPC_SECONDS = Histogram(
 BROADCASTS = Counter("otc_transactions_broadcast", "Transactions given to a node, again included.")
 MINED = Counter("otc_transactions_mined", "Transactions that a block has.", ["succeeded"])
 GAS = Counter("otc_transactions_gas", "Gas of mined transactions.")
+GAS_SAVED = Counter(
+    "otc_batch_gas_saved", "Gas that final batches needed less than their settlements alone."
+)
 COSIGNATURES = Counter("otc_cosignatures", "Signatures of the co-signer.")
 COSIGN_REFUSALS = Counter("otc_cosign_refusals", "Requests not signed, by the rule.", ["code"])
 

@@ -47,6 +47,19 @@ def fees_of_day(
     return DayFees(int(session.exec(spent).one()), flying)
 
 
+def gas_saved_of_day(session: Session, chain_id: int, now: int) -> int:
+    """Of all keys: what batches that became final needed less in 24 hours than their settlements
+    alone were estimated to need. Below 0 if it was more.
+    """
+    query = select(func.sum(Slot.singles_gas - col(Slot.gas_used))).where(
+        Slot.chain_id == chain_id,
+        Slot.status == "final",
+        Slot.singles_gas != Slot.gas_estimate,
+        col(Slot.mined_at) > now - DAY_SECONDS,
+    )
+    return int(session.exec(query).one() or 0)
+
+
 def in_flight_wei(
     session: Session, chain_id: int, sender: str | None = None, contract_signed: bool = False
 ) -> int:

@@ -169,7 +169,7 @@ def broadcasted(session: Session, tx_hash: str, now: int) -> None:
     session.get_one(Attempt, tx_hash).broadcast_at = now
 
 
-def mined(session: Session, slot_id: int, receipt: Receipt, final: bool, now: int) -> None:
+def mined(session: Session, slot_id: int, receipt: Receipt, final: bool, now: int) -> Slot:
     """Keep the receipt. What it means for the intents counts once it is final.
 
     A single one that reverted is at its end: the contract has decided. One that failed in a batch
@@ -184,17 +184,30 @@ def mined(session: Session, slot_id: int, receipt: Receipt, final: bool, now: in
     slot.block_number, slot.block_hash = receipt.block_number, receipt.block_hash
     slot.status = "final" if final else "mined"
     slot.mined_at = slot.mined_at or now
-    batch = is_batch(slot.data)
-    for intent in intents_of(session, slot_id):
+    batch, carried, settled = is_batch(slot.data), intents_of(session, slot_id), 0
+    for intent in carried:
         order = lock(session, intent.order_id)
         session.refresh(intent, with_for_update=True)
         worked = has_worked(slot, intent, receipt)
+        settled += worked
         intent.status = slot.status
         intent.reason = None if worked else FAILED_IN_BATCH if batch else REVERTED
         if first:
             log_mined(session, order, intent, receipt, worked, now)
         if final and not worked:
             failed(session, order, intent, batch, now)
+    if final and batch:
+        count_saved(slot, receipt.gas_used, settled, len(carried))
+    return slot
+
+
+def count_saved(slot: Slot, gas_used: int, settled: int, carried: int) -> None:
+    """What failed in a batch is sent again and saved nothing; all have an equal share of the gas.
+
+    A batch that needed more than its settlements alone takes nothing back: it is a counter.
+    """
+    slot.singles_gas = slot.singles_gas * settled // max(carried, 1)
+    metrics.GAS_SAVED.inc(max(0, slot.singles_gas - gas_used))
 
 
 def require_effect(session: Session, slot_id: int, receipt: Receipt) -> None:

@@ -57,6 +57,7 @@ class Status:
     oldest_intent_seconds: int
     stuck_count: int
     stuck: list[StuckIntent]
+    gas_saved_of_day: int
     senders: list[str]
     orders: dict[str, int]
     settlements: dict[str, int]
@@ -76,6 +77,7 @@ def read(session: Session, chain_id: int, now: int) -> Status:
         oldest_intent_seconds=max(0, now - oldest) if oldest is not None else 0,
         stuck_count=stuck_count(session, chain_id, now),
         stuck=stuck(session, chain_id, now),
+        gas_saved_of_day=sender_keys.gas_saved_of_day(session, chain_id, now),
         senders=senders(session, chain_id),
         orders=orders_by_status(session, chain_id),
         settlements=settlements,

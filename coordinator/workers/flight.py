@@ -5,6 +5,7 @@ from functools import partial
 from itertools import islice
 
 import structlog
+from otc_sdk.calls import is_batch
 from sqlalchemy import Engine
 
 from coordinator.db.intents import Attempt, Slot
@@ -89,13 +90,14 @@ class Flight:
             known = chain.known_hash(session, self.chain_id, number)
         known = known or self.node.block_hash(number)
         is_final = number <= final and known == receipt.block_hash
-        with transaction(self.engine) as session:
-            if is_final:
+        if is_final:
+            with transaction(self.engine) as session:
                 sending.require_effect(session, slot.id or 0, receipt)
-            sending.mined(session, slot.id or 0, receipt, is_final, self.now())
-        if is_final and slot.singles_gas > slot.gas_estimate:
+        with transaction(self.engine) as session:
+            kept = sending.mined(session, slot.id or 0, receipt, is_final, self.now())
+        if is_final and is_batch(kept.data):
             log.info("batch", tx_hash=receipt.tx_hash, gas_used=receipt.gas_used,
-                     gas_estimate=slot.gas_estimate, singles_gas=slot.singles_gas)  # fmt: skip
+                     gas_estimate=kept.gas_estimate, singles_gas=kept.singles_gas)  # fmt: skip
 
     def vanished(self, slot: Slot) -> None:
         log.warning("reorged", sender=slot.sender, nonce=slot.nonce, tx_hash=slot.tx_hash)

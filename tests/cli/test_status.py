@@ -10,7 +10,7 @@ from otc_sdk import keystore
 from sqlalchemy import text
 from typer.testing import Result
 
-from coordinator.db.intents import Intent
+from coordinator.db.intents import Intent, Slot
 from coordinator.db.session import transaction
 from coordinator.domain.health import STUCK_AFTER_SECONDS
 from coordinator.domain.nodes import NodeReport, NodeState
@@ -172,6 +172,21 @@ def test_whose_turn_it_is(otc: Otc, live: LiveWorld, settings: Settings) -> None
     for word in ("co-signer", "awaiting_payment", "all is well", "reachable"):
         assert word in shown.stdout
     assert SECRET not in shown.output
+
+
+def test_what_batches_saved(otc: Otc, live: LiveWorld, settings: Settings) -> None:
+    """Found: it was told in a line of the log only."""
+    assert "saved by batches" not in otc("status", **settings).stdout
+    for order_id in [live.funded() for _ in range(2)]:
+        live.split(order_id, AMOUNT)
+    live.carry(2)
+    [slot] = live.all(Slot)
+    saved = slot.singles_gas - slot.gas_used
+    assert saved > 0
+    found = json.loads(otc("status", "--json", **settings).stdout)
+    assert found["intents"]["gas_saved_of_day"] == saved
+    [line] = [row for row in otc("status", **settings).stdout.splitlines() if "saved by" in row]
+    assert f"{saved:,} gas in 24 hours" in line
 
 
 def test_of_a_running_stack(otc: Otc, settings: Settings, tmp_path: Path) -> None:

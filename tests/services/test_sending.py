@@ -1,8 +1,11 @@
 """The sender's books: one nonce a transaction, one transaction an intent, every attempt kept."""
 
+from dataclasses import replace
+
 import pytest
 from otc_sdk import calls
 from otc_sdk.roles import Role
+from prometheus_client import REGISTRY
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
@@ -48,7 +51,7 @@ class Books:
     def take(self, nonce: int, name: str, *carried: Intent, by: str = SENDER) -> int:
         batch = len(carried) > 1
         call = Call(OTHER, "0x" + (calls.SETTLE_BATCH if batch else calls.SETTLE).hex())
-        slot = sending.new_slot(CHAIN, by, nonce, call, (90, 100), self.world.now)
+        slot = sending.new_slot(CHAIN, by, nonce, call, (90, 100 if batch else 90), self.world.now)
         with transaction(self.world.engine) as session:
             return sending.take_slot(session, slot, carried, signed(name), self.world.now)
 
@@ -86,6 +89,10 @@ class Books:
     def day(self) -> DayFees:
         with transaction(self.world.engine) as session:
             return sender_keys.fees_of_day(session, CHAIN, self.world.now)
+
+    def saved_of_day(self) -> int:
+        with transaction(self.world.engine) as session:
+            return sender_keys.gas_saved_of_day(session, CHAIN, self.world.now)
 
     def intent(self, number: int = 0) -> Intent:
         return self.world.intents()[number]
@@ -325,6 +332,44 @@ def test_a_batch_keeps_what_it_saved(books: Books) -> None:
     books.mined(slot_id, receipt("01", 8, True, first, second), final=True)
     slot = books.slot(slot_id)
     assert (slot.gas_estimate, slot.singles_gas, slot.gas_used) == (90, 100, 21_000)
+
+
+def counted() -> float:
+    return REGISTRY.get_sample_value("otc_batch_gas_saved_total") or 0
+
+
+@pytest.mark.parametrize(
+    ("settled", "gas_used", "saved"),
+    [((0, 1), 60, 40), ((1,), 30, 20), ((), 30, -30), ((0, 1), 101, -1)],
+    ids=["all", "one failed", "all failed", "dearer than alone"],
+)
+def test_what_a_final_batch_saved_is_counted_once(
+    books: Books, settled: tuple[int, ...], gas_used: int, saved: int
+) -> None:
+    """Found: it was told in a line of the log only."""
+    slot_id, *orders = books.batch_sent()
+    found = replace(receipt("01", 8, True, *(orders[i] for i in settled)), gas_used=gas_used)
+    before = counted()
+    books.mined(slot_id, found, final=False)
+    assert (counted() - before, books.saved_of_day()) == (0, 0)
+    books.mined(slot_id, found, final=True)
+    assert (counted() - before, books.saved_of_day()) == (max(0, saved), saved)
+
+
+def test_what_was_saved_a_day_ago_and_what_went_alone_are_not_of_today(books: Books) -> None:
+    alone = books.one_sent()
+    books.mined(alone, replace(receipt("01", 8), gas_used=1), final=True)
+    assert books.saved_of_day() == 0
+    other = books.world.place(books.ad_id)
+    books.enqueue("b", other)
+    books.enqueue("c")
+    batch = books.take(6, "02", books.intent(1), books.intent(2))
+    found = replace(receipt("02", 8, True, books.order_id, other), gas_used=60)
+    books.mined(batch, found, final=True)
+    books.world.chain.mine(at=books.world.now + DAY_SECONDS - 1)
+    assert books.saved_of_day() == 40
+    books.world.chain.mine(at=books.world.now + 1)
+    assert books.saved_of_day() == 0
 
 
 def test_what_the_chain_refuses_is_obsolete_until_it_is_wanted_again(books: Books) -> None:
