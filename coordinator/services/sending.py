@@ -68,6 +68,15 @@ def intents_of(session: Session, slot_id: int, for_update: bool = False) -> list
     return list(session.exec(query.with_for_update() if for_update else query).all())
 
 
+def orders_of(session: Session, slots: Sequence[Slot]) -> dict[int | None, list[str]]:
+    """Ids of the orders that each transaction carries, by its slot's id."""
+    found: dict[int | None, list[str]] = {slot.id: [] for slot in slots}
+    query = select(Intent.slot_id, Intent.order_id).where(col(Intent.slot_id).in_(list(found)))
+    for slot_id, order_id in session.exec(query.order_by(Intent.order_id)).all():
+        found[slot_id].append(order_id)
+    return found
+
+
 def next_nonce(session: Session, chain_id: int, sender: str, chain_count: int) -> int:
     """The first nonce that neither the books nor the chain have used.
 

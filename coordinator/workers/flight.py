@@ -7,6 +7,7 @@ from itertools import islice
 import structlog
 from otc_sdk.calls import is_batch
 from sqlalchemy import Engine
+from structlog.contextvars import bound_contextvars
 
 from coordinator.db.intents import Attempt, Slot
 from coordinator.db.session import transaction
@@ -20,7 +21,10 @@ MAX_FILLERS_PER_STEP = 16
 
 
 class Flight:
-    """Follows the unfinished transactions of one key until they are final."""
+    """Follows the unfinished transactions of one key until they are final.
+
+    Whatever is logged of one names the orders that it carries.
+    """
 
     def __init__(
         self,
@@ -38,13 +42,15 @@ class Flight:
         """With `look_back`, also what had been final."""
         with transaction(self.engine) as session:
             slots = sending.unfinished(session, self.chain_id, self.node.address)
+            orders = sending.orders_of(session, slots)
         if not slots and not look_back:
             return
         count, final = self.node.transaction_count(), self.final_number()
         if look_back:
             self.look_back(count, final)
         for slot in slots:
-            self.alone(slot.nonce, partial(self.follow, slot, count, final))
+            with bound_contextvars(order_ids=orders[slot.id]):
+                self.alone(slot.nonce, partial(self.follow, slot, count, final))
         for nonce in self.gaps(slots, count):
             self.alone(nonce, partial(self.fill, nonce))
 
@@ -180,6 +186,9 @@ class Flight:
             past = sending.from_nonce(session, self.chain_id, self.node.address, count)
         ended = [slot for slot in past if slot.status in ("final", "lost")]
         used = self.node.transaction_count(final) if ended else 0
-        for slot in ended:
-            if used <= slot.nonce and final >= (slot.block_number or 0):
+        gone = [s for s in ended if used <= s.nonce and final >= (s.block_number or 0)]
+        with transaction(self.engine) as session:
+            orders = sending.orders_of(session, gone)
+        for slot in gone:
+            with bound_contextvars(order_ids=orders[slot.id]):
                 self.vanished(slot)

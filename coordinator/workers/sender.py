@@ -4,12 +4,13 @@ The signed bytes are committed before they are broadcast; after a crash the same
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
 import structlog
 from otc_sdk.calls import is_settle, join_settles
 from sqlalchemy import Engine
+from structlog.contextvars import bound_contextvars
 
 from coordinator.db.intents import Intent
 from coordinator.db.process_lock import LockTaken, ProcessLock
@@ -69,6 +70,11 @@ class Batch:
 
     def pays(self) -> bool:
         return len(self.items) > 1 and self.gas_used < sum(r.estimate for r in self.items)
+
+
+def about(intents: Sequence[Intent]) -> AbstractContextManager[None]:
+    """Whatever is logged meanwhile names the orders of these intents."""
+    return bound_contextvars(order_ids=sorted(intent.order_id for intent in intents))
 
 
 class Sender:
@@ -179,25 +185,29 @@ class Sender:
         for intent in intents:
             if self.now() > until:
                 return
+            found = None
             with self.held_up([intent]):
                 found = self.examine(intent)
-                if found is not None:
-                    yield found
+            if found is not None:
+                yield found
 
     @contextmanager
     def held_up(self, intents: Sequence[Intent]) -> Iterator[None]:
-        """What is refused for some intents must not hold up the others."""
-        try:
-            yield
-        except Taken as error:
-            log.info("taken", error=str(error))
-        except (NodeDown, FeeTooHigh) as error:
-            for intent in intents:
-                # What waits for a cheaper time is logged once, not at each look.
-                if isinstance(error, NodeDown) or not intent.reason:
-                    log.warning("held up", intent=intent.key, order_id=intent.order_id,
-                                error=str(error))  # fmt: skip
-                self.postpone(intent, str(error), RETRY_HELD_UP_SECONDS)
+        """What is refused for some intents must not hold up the others; all that is logged names
+        their orders.
+        """
+        with about(intents):
+            try:
+                yield
+            except Taken as error:
+                log.info("taken", error=str(error))
+            except (NodeDown, FeeTooHigh) as error:
+                for intent in intents:
+                    # What waits for a cheaper time is logged once, not at each look.
+                    if isinstance(error, NodeDown) or not intent.reason:
+                        log.warning("held up", intent=intent.key, order_id=intent.order_id,
+                                    error=str(error))  # fmt: skip
+                    self.postpone(intent, str(error), RETRY_HELD_UP_SECONDS)
 
     def examine(self, intent: Intent) -> Ready | None:
         """The intent with its gas, or None if it is not to be sent now."""
@@ -246,7 +256,8 @@ class Sender:
             length = batches.length([r.estimate for r in joining], most_gas)
             if length == 0:
                 break
-            singles += self.send_batch(joining[:length])
+            with about([r.intent for r in joining[:length]]):
+                singles += self.send_batch(joining[:length])
             joining = joining[length:]
         return [*singles, *joining]
 

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -52,6 +53,23 @@ def test_each_line_is_an_object_that_says_who_speaks(secretive: Settings) -> Non
     assert "127.0.0.1" in entries[1]["error"] or "node failed" in entries[1]["error"]
     for secret in (SECRET, PRIVATE):
         assert secret not in "".join(lines)
+
+
+SAY = """
+import structlog
+from coordinator.adapters.logs import configure
+configure("json", {"worker": "sender"}, [])
+with structlog.contextvars.bound_contextvars(order_ids=["0x1"]):
+    structlog.get_logger().warning("held up")
+"""
+
+
+def test_lines_name_the_orders_that_the_work_is_about() -> None:
+    run = subprocess.run(  # noqa: S603
+        [sys.executable, "-c", SAY], capture_output=True, text=True, check=True
+    )
+    entry = json.loads(run.stderr)
+    assert (entry["event"], entry["worker"], entry["order_ids"]) == ("held up", "sender", ["0x1"])
 
 
 def test_for_people(secretive: Settings) -> None:
