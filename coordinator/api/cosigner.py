@@ -4,15 +4,21 @@ import hmac
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from fastapi import FastAPI, Header
+from fastapi import FastAPI, Header, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
 
 from coordinator.api import errors
 from coordinator.api.body_limit import BodyLimit
 from coordinator.api.fields import Signature, Units, Whole
+from coordinator.api.refusal_log import RefusalLog
 from coordinator.api.request_rate import RequestRate
-from coordinator.domain.errors import Unauthorized
+from coordinator.domain.errors import Invalid, Refused, Unauthorized
 from coordinator.services.ports import CosignRequest
+
+COSIGN = "/cosign"
 
 
 class CosignIn(BaseModel):
@@ -44,16 +50,36 @@ def create_app(
     app = FastAPI(title="Co-signer", docs_url=None, redoc_url=None, openapi_url=None)
     errors.install(app)
     app.add_middleware(BodyLimit)
+    turned_away = RefusalLog()
+
+    @app.exception_handler(RequestValidationError)
+    def on_malformed(request: Request, error: RequestValidationError) -> JSONResponse:
+        turned_away.note(errors.malformed(error))
+        return errors.on_malformed(request, error)
+
+    @app.exception_handler(HTTPException)
+    def on_http(request: Request, error: HTTPException) -> JSONResponse:
+        if request.url.path == COSIGN:
+            turned_away.note(Invalid("malformed", error.detail))
+        return errors.on_http(request, error)
+
+    def require_caller(authorization: str) -> None:
+        """Raises Unauthorized for a stranger, Later for one request too many."""
+        try:
+            if not hmac.compare_digest(authorization.encode(), f"Bearer {token}".encode()):
+                raise Unauthorized("wrong_token", "the co-signer does not know this caller")
+            rate.require()
+        except Refused as refusal:
+            turned_away.note(refusal)
+            raise
 
     @app.get("/health")
     def read_health() -> HealthOut:
         return HealthOut(address=address, stopped=stopped())
 
-    @app.post("/cosign")
+    @app.post(COSIGN)
     def sign(body: CosignIn, authorization: Annotated[str, Header()] = "") -> CosignOut:
-        if not hmac.compare_digest(authorization.encode(), f"Bearer {token}".encode()):
-            raise Unauthorized("wrong_token", "the co-signer does not know this caller")
-        rate.require()
+        require_caller(authorization)
         return CosignOut(signature=cosign(CosignRequest(**body.model_dump())))
 
     return app

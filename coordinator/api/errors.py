@@ -36,13 +36,17 @@ def on_refused(_: Request, error: Exception) -> JSONResponse:
     return refusal(STATUSES[type(error)], error.code, error.message)
 
 
-def on_malformed(_: Request, error: Exception) -> JSONResponse:
-    """Name the first fault; never echo the input, it may hold a signature."""
+def on_malformed(request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, RequestValidationError):
         raise error
+    return on_refused(request, malformed(error))
+
+
+def malformed(error: RequestValidationError) -> errors.Invalid:
+    """Name the first fault; never echo the input, it may hold a signature."""
     fault = error.errors()[0]
     place = ".".join(str(part) for part in fault["loc"][1:])
-    return refusal(422, "malformed", f"{place or 'body'}: {fault['msg']}")
+    return errors.Invalid("malformed", f"{place or 'body'}: {fault['msg']}")
 
 
 def on_http(_: Request, error: Exception) -> JSONResponse:

@@ -59,14 +59,15 @@ def cosign(
         metrics.COSIGNATURES.inc()
         return signature
     except Refused as refusal:
-        metrics.COSIGN_REFUSALS.labels(refusal.code).inc()
-        log.warning(
-            "cosign later" if isinstance(refusal, Later) else "cosign refused",
-            order_id=row.order_id,
-            code=refusal.code,
-            reason=refusal.message,
-        )
+        note(refusal, row.order_id)
         raise
+
+
+def note(refusal: Refused, order_id: str | None) -> None:
+    """Count and log it."""
+    metrics.COSIGN_REFUSALS.labels(refusal.code).inc()
+    event = "cosign later" if isinstance(refusal, Later) else "cosign refused"
+    log.warning(event, order_id=order_id, code=refusal.code, reason=refusal.message)
 
 
 def entry(policy: CosignPolicy, terms: Terms, request: CosignRequest, now: int) -> Cosignature:
@@ -134,9 +135,9 @@ def parse(request: CosignRequest) -> Terms:
     try:
         return Terms.from_dict(request.terms)
     except OtcError as error:
-        reason = str(error)[:MAX_REASON_CHARS]
-        log.warning("cosign refused", order_id=None, code="malformed_terms", reason=reason)
-        raise Invalid("malformed_terms", reason) from error
+        refusal = Invalid("malformed_terms", str(error)[:MAX_REASON_CHARS])
+        note(refusal, None)
+        raise refusal from error
 
 
 def signed_before(session: Session, row: Cosignature) -> str | None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from otc_sdk import messages
 from otc_sdk.terms import Terms
+from prometheus_client import REGISTRY
 from sqlalchemy import Engine
 from structlog.testing import capture_logs
 
@@ -302,10 +303,13 @@ def test_a_refusal_and_a_delay_are_logged_with_the_order(desk: Desk) -> None:
     assert all(entry["reason"] for entry in mine)
 
 
-def test_malformed_terms_are_logged_in_few_words(desk: Desk) -> None:
+def test_malformed_terms_are_counted_and_logged_in_few_words(desk: Desk) -> None:
     request = desk.request(desk.terms())
+    labels = {"code": "malformed_terms"}
+    before = REGISTRY.get_sample_value("otc_cosign_refusals_total", labels) or 0
     with capture_logs() as logs, pytest.raises(Invalid):
         desk.cosign(replace(request, terms={**request.terms, "seller": "0x" + "z" * 5000}))
+    assert REGISTRY.get_sample_value("otc_cosign_refusals_total", labels) == before + 1
     [entry] = logs
     assert (entry["event"], entry["code"]) == ("cosign refused", "malformed_terms")
     assert len(entry["reason"]) <= cosigning.MAX_REASON_CHARS
