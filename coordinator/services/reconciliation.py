@@ -8,7 +8,7 @@ from sqlmodel import Session, and_, col, not_, or_, select
 
 from coordinator.db.escrows import Escrow
 from coordinator.db.orders import Order
-from coordinator.domain.orders import ENDED
+from coordinator.domain.orders import ENDED, OrderStatus
 from coordinator.domain.platform import Platform
 from coordinator.domain.reconciliation import Facts, difference
 from coordinator.services import clock
@@ -36,8 +36,11 @@ class Target:
 
 
 def due(session: Session, chain_id: int, now: int, limit: int) -> list[Target]:
-    """Orders to compare with the chain: those that changed first, then the longest unchecked."""
+    """Orders to compare with the chain: those whose buyers wait to be told to pay, others that
+    changed, then the longest unchecked.
+    """
     changed = col(Escrow.checked_number) < col(Escrow.changed_number)
+    waiting = and_(changed, Order.status == OrderStatus.PENDING)
     rested = or_(col(Escrow.difference).is_(None), col(Escrow.checked_at) <= now - RETRY_SECONDS)
     ended = col(Order.status).in_(list(ENDED))
     old = and_(not_(ended), col(Escrow.checked_at) <= now - EVERY_SECONDS)
@@ -51,7 +54,7 @@ def due(session: Session, chain_id: int, now: int, limit: int) -> list[Target]:
         select(Order.id, Order.vault, Order.token, Escrow.from_number)
         .join(Escrow, col(Escrow.order_id) == col(Order.id))
         .where(Order.chain_id == chain_id, or_(and_(changed, rested), old, late))
-        .order_by(changed.desc(), col(Escrow.checked_at))
+        .order_by(waiting.desc(), changed.desc(), col(Escrow.checked_at))
         .limit(limit)
     ).all()
     return [Target(*row) for row in rows]

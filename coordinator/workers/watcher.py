@@ -115,7 +115,7 @@ class Watcher:
         try:
             if final.number > cursor.final_number:
                 more = self.finalize() or more
-            self.reconcile()
+            more = self.reconcile() or more
         except ChainHalted:
             raise
         except NodeDown as error:
@@ -339,18 +339,21 @@ class Watcher:
 
     # What the contract says itself
 
-    def reconcile(self) -> None:
-        """Compare orders that changed, or were not compared for long, with the chain's state."""
+    def reconcile(self) -> bool:
+        """Compare orders that changed, or were not compared for long, with the chain's state.
+
+        True if more wait, and none of these has to wait for its nodes.
+        """
         with transaction(self.engine) as session:
             due = reconciliation.due(session, self.chain_id, self.now(), MAX_CHECKS_PER_STEP)
-        if not due:
-            return
-        number = self.cursor().final_number
+        number, compared = self.cursor().final_number, 0
         for target in due:
             try:
                 self.examine(target, number)
+                compared += 1
             except NodesDisagree as error:  # on one order's vault: the others' are looked at, too
                 log.error("order waits", order_id=target.order_id, reason=str(error))
+        return compared == MAX_CHECKS_PER_STEP
 
     def examine(self, target: Target, number: int) -> None:
         if self.compare(target, number) is not None:

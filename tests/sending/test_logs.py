@@ -105,6 +105,7 @@ def test_what_was_final_and_is_gone(world: SendingWorld, lines: Lines) -> None:
     orders = world.agreed(2)
     world.sender.step()
     world.mine_final()
+    world.read()
     world.sender.step()
     world.anvil.rpc("anvil_rollback", FINAL_AFTER_BLOCKS + 2)
     world.anvil.rpc("anvil_dropAllTransactions")

@@ -98,6 +98,19 @@ def test_an_honest_deposit(suspicious: Suspicious) -> None:
     assert suspicious.status(order_id) == "awaiting_payment"
 
 
+def test_buyers_who_wait_come_before_whoever_sends_dust(
+    suspicious: Suspicious, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Found: behind some thousand vaults that changed, a buyer waited minutes to be told to pay."""
+    monkeypatch.setattr("coordinator.workers.watcher.MAX_CHECKS_PER_STEP", 1)
+    changed, order_id = [suspicious.funded() for _ in range(3)], signed(suspicious)
+    dust = [suspicious.deposit(other, 1) for other in changed]
+    suspicious.chain.mine(*dust, suspicious.deposit(order_id))
+    suspicious.chain.finalize()
+    assert suspicious.watcher.step(), "others wait"
+    assert suspicious.status(order_id) == "awaiting_payment"
+
+
 def test_a_deposit_that_one_node_invents_makes_nobody_pay(suspicious: Suspicious) -> None:
     order_id = signed(suspicious)
     suspicious.chain.mine()
