@@ -13,6 +13,9 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
@@ -154,6 +157,7 @@ class AwsKmsStandIn(StandIn):
     """AWS KMS' JSON protocol 1.1: X-Amz-Target names the action, SigV4 signs the request."""
 
     key_id = "1234abcd-12ab-34cd-56ef-1234567890ab"
+    access_key, secret_key = "AWS-ID", "AWS-SECRET"
 
     def signs(self, handler: BaseHTTPRequestHandler) -> bool:
         return handler.headers["X-Amz-Target"] == "TrentService.Sign"
@@ -161,8 +165,7 @@ class AwsKmsStandIn(StandIn):
     def respond(self, handler: BaseHTTPRequestHandler, body: bytes) -> Answer:
         assert (handler.command, handler.path) == ("POST", "/")
         assert handler.headers["Content-Type"] == "application/x-amz-json-1.1"
-        pattern = "AWS4-HMAC-SHA256 Credential=[^/]+/[0-9]{8}/eu-central-1/kms/aws4_request, .*"
-        assert re.fullmatch(pattern, handler.headers["Authorization"]), "SigV4"
+        assert self.is_signed(handler, body), "SigV4"
         asked = json.loads(body)
         assert asked.pop("KeyId") == self.key_id
         if not self.signs(handler):
@@ -173,6 +176,31 @@ class AwsKmsStandIn(StandIn):
         assert len(digest) == 32
         signature = base64.b64encode(der(self.account, digest, self.high_s)).decode()
         return json_answer({"Signature": signature, "SigningAlgorithm": "ECDSA_SHA_256"})
+
+    def is_signed(self, handler: BaseHTTPRequestHandler, body: bytes) -> bool:
+        """Whether what the request says to be signed is, with the secret key; the body, too."""
+        pattern = (
+            f"AWS4-HMAC-SHA256 Credential={self.access_key}/[0-9]{{8}}/eu-central-1/kms/"
+            "aws4_request, SignedHeaders=([a-z0-9;-]+), Signature=([0-9a-f]{64})"
+        )
+        found = re.fullmatch(pattern, handler.headers["Authorization"])
+        if found is None:
+            return False
+        names = found[1].split(";")
+        request = AWSRequest(
+            method="POST",
+            url=f"{self.url}/",
+            data=body,
+            headers={name: handler.headers[name] for name in names},
+        )
+        request.context["timestamp"] = handler.headers["X-Amz-Date"]
+        credentials = Credentials(self.access_key, self.secret_key)
+        auth = SigV4Auth(credentials, "kms", "eu-central-1")
+        signed = auth.signature(
+            auth.string_to_sign(request, auth.canonical_request(request)), request
+        )
+        required = {"content-type", "host", "x-amz-date", "x-amz-target"}
+        return bool(required <= set(names) and signed == found[2])
 
     def described(self) -> dict[str, Any]:
         key = public_key(self.account, self.curve)
@@ -189,17 +217,20 @@ class AwsKmsStandIn(StandIn):
 class GcpKmsStandIn(StandIn):
     """Cloud KMS' REST API v1: getPublicKey and asymmetricSign of one key version."""
 
+    token = "GCP-TOKEN"
     name = "projects/p/locations/europe-west3/keyRings/r/cryptoKeys/k/cryptoKeyVersions/1"
 
     def signs(self, handler: BaseHTTPRequestHandler) -> bool:
         return handler.command == "POST"
 
     def respond(self, handler: BaseHTTPRequestHandler, body: bytes) -> Answer:
+        assert handler.headers["Authorization"] == f"Bearer {self.token}", "Authorization"
         path = handler.path.partition("?")[0]
         if (handler.command, path) == ("GET", f"/v1/{self.name}/publicKey"):
             return json_answer(self.described())
         assert (handler.command, path) == ("POST", f"/v1/{self.name}:asymmetricSign"), path
         asked = json.loads(body)
+        assert (set(asked), set(asked["digest"])) == ({"digest", "digestCrc32c"}, {"sha256"}), asked
         digest = base64.b64decode(asked["digest"]["sha256"], validate=True)
         assert len(digest) == 32
         assert int(asked["digestCrc32c"]) == crc32c(digest), "digestCrc32c"

@@ -14,11 +14,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
-from google.auth.credentials import AnonymousCredentials
 from google.cloud.kms_v1 import KeyManagementServiceClient
 from google.cloud.kms_v1.services.key_management_service.transports import (
     KeyManagementServiceRestTransport,
 )
+from google.oauth2.credentials import Credentials
 from google_crc32c import value as crc32c
 from otc_sdk import messages
 from otc_sdk.errors import OtcError
@@ -42,7 +42,7 @@ from tests.keys.stand_ins import (
 ACCOUNT, OTHER = account_of("coordinator"), account_of("other")
 DOMAIN = EscrowDomain(1, account_of("escrow").address)
 MESSAGE = messages.settlement(DOMAIN, b"\x01" * 32, 5, 1_800_000_000)
-SECRET = "AWS-SECRET"
+SECRET = AwsKmsStandIn.secret_key
 SHORT_SECONDS = 1.0
 
 
@@ -55,9 +55,9 @@ def open_awskms(service: StandIn) -> Key:
 
 
 def open_gcpkms(service: StandIn) -> Key:
-    """As open_key does, but that this service is at another place and asks for no credentials."""
+    """As open_key does, but that this service is at another place, with its own token."""
     transport = KeyManagementServiceRestTransport(
-        host=service.url, url_scheme="http", credentials=AnonymousCredentials()
+        host=service.url, url_scheme="http", credentials=Credentials(GcpKmsStandIn.token)
     )
     client = KeyManagementServiceClient(transport=transport)
     return ProvenKey("gcpkms", gcpkms.GcpKmsKey(client, GcpKmsStandIn.name))
@@ -87,12 +87,22 @@ def remote(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
     kind, opening = REMOTES[request.param]
     service = kind(ACCOUNT)
     monkeypatch.setenv("AWS_ENDPOINT_URL_KMS", service.url)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AWS-ID")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", AwsKmsStandIn.access_key)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
     try:
         yield Remote(request.param, service, opening)
     finally:
         service.stop()
+
+
+@pytest.mark.parametrize("remote", ["awskms"], indirect=True)
+def test_a_request_with_another_secret_is_refused(
+    remote: Remote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "another")
+    with pytest.raises(KeyDown):
+        remote.open()
+    assert set(remote.service.refusals) == {"SigV4"}
 
 
 def test_every_scheme_is_held_to_this() -> None:
