@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import boto3
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -86,6 +87,7 @@ REMOTES = {
 def remote(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Remote]:
     kind, opening = REMOTES[request.param]
     service = kind(ACCOUNT)
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # it keeps the credentials that it found
     monkeypatch.setenv("AWS_ENDPOINT_URL_KMS", service.url)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", AwsKmsStandIn.access_key)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
