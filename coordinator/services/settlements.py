@@ -82,9 +82,11 @@ def agreed_event(to_buyer_units: int) -> Event:
     return Event.REFUND_AGREED if to_buyer_units == 0 else Event.RELEASE_AGREED
 
 
-def may_be_agreed(order: Order, settlement: Settlement) -> bool:
+def may_be_agreed(session: Session, order: Order, settlement: Settlement) -> bool:
+    """Whether there is still something to agree on; a refund's `cancelled` alone does not tell."""
     event = agreed_event(settlement.to_buyer_units)
-    return (OrderStatus(order.status), event) in TRANSITIONS
+    settled = session.get_one(Escrow, order.id).final_settled_tx
+    return not settled and (OrderStatus(order.status), event) in TRANSITIONS
 
 
 def require_possible(session: Session, order: Order, to_buyer_units: int) -> None:
@@ -264,7 +266,7 @@ def cosigned(
 ) -> None:
     """Keep the co-signer's signature and send the settlement, unless the order ended meanwhile."""
     order, settlement = lock_settlement(session, settlement_id)
-    if settlement.status != "cosigning" or not may_be_agreed(order, settlement):
+    if settlement.status != "cosigning" or not may_be_agreed(session, order, settlement):
         return
     keep(session, settlement, Role.COORDINATOR, signature)
     advance(session, platform, order, settlement, now)
@@ -306,7 +308,7 @@ def advance_due(session: Session, platform: Platform, now: int, limit: int) -> N
         order, settlement = lock_settlement(session, settlement_id or 0)
         if settlement.valid_until <= time:
             settlement.status = "expired"
-        elif may_be_agreed(order, settlement):
+        elif may_be_agreed(session, order, settlement):
             advance(session, platform, order, settlement, now)
 
 

@@ -1,6 +1,7 @@
 """The co-signer's day and the keeper's round belong to everybody."""
 
 import pytest
+from eth_account.signers.local import LocalAccount
 
 from coordinator.db.orders import Order
 from coordinator.db.settlements import Settlement
@@ -100,20 +101,26 @@ def test_an_answer_that_comes_after_the_end_ends_no_keeper(world: World) -> None
 
 
 class OvertakenCosigner(DirectCosigner):
-    """While it signs, the traders' own settlement ends the order."""
+    """While it signs, the traders' own settlement ends the order in the same way."""
 
     def cosign(self, request: CosignRequest) -> str:
         signature = super().cosign(request)
         [order] = self.world.all(Order)
-        self.world.mine(self.world.settled(order.id, AMOUNT))
+        self.world.mine(self.world.settled(order.id, request.to_buyer_units))
         return signature
 
 
-def test_an_end_while_the_cosigner_signs_ends_no_keeper(world: World) -> None:
+@pytest.mark.parametrize(
+    ("giver", "units", "end"), [(SELLER, AMOUNT, "completed"), (BUYER, 0, "cancelled")]
+)
+def test_an_end_while_the_cosigner_signs(
+    world: World, giver: LocalAccount, units: int, end: str
+) -> None:
+    """Found: it ended the keeper, or left a refunded order awaiting its refund for ever."""
     order_id = world.paid()
-    world.sign_settlement(order_id, SELLER, AMOUNT)
+    world.sign_settlement(order_id, giver, units)
     keeper_of(world, OvertakenCosigner(world)).step()
-    assert (world.status(order_id), world.intents()) == ("completed", [])
+    assert (world.status(order_id), world.intents()) == (end, [])
 
 
 def test_what_can_never_be_cosigned_keeps_no_release_waiting(
