@@ -11,7 +11,7 @@ from otc_sdk.roles import Role, bits
 from otc_sdk.terms import EscrowDomain, vault_address
 
 from coordinator.domain.chain_logs import ESCROW_TOPICS, TRANSFER
-from coordinator.services.ports import Header, RawLog
+from coordinator.services.ports import Header, NodeDown, RawLog
 
 CHAIN_ID = 31337
 GENESIS_TIME = 1_800_000_000
@@ -107,6 +107,8 @@ class FakeChain:
         return self.blocks[number] if number < len(self.blocks) else None
 
     def headers(self, numbers: Sequence[int]) -> list[Header]:
+        if any(number >= len(self.blocks) for number in numbers):
+            raise NodeDown("there is no such block")
         return [self.blocks[number] for number in numbers]
 
     def logs_of_block(self, block_hash: str, topics: list[str]) -> list[RawLog]:

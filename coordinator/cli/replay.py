@@ -31,7 +31,8 @@ def replay(
 ) -> None:
     """Read the chain again from a block, and compare what it adds up to with the books.
 
-    Logs, projections and ledger are rebuilt in memory from what all nodes say of the final blocks.
+    Logs, ledger, projections and what they leave each order's status are rebuilt in memory from
+    what all nodes say of the final blocks, and of those above them that the books have seen.
     Nothing is written, and it can be interrupted and run beside the coordinator. Exit code 1 if
     anything differs.
 
@@ -72,7 +73,12 @@ def show(found: "Replay", as_json: bool) -> None:
         for one in found.differences[:MAX_SHOWN]:
             table.add_row(*map(plain, (one.kind, one.where, one.books, one.chain)))
         out.print(table)
+    if found.seen < found.head:
+        out.print(
+            f"blocks {found.seen + 1} to {found.head} are taken from the books: they are too many, "
+            "or not all nodes have them"
+        )
     out.print(
-        f"blocks {found.first} to {found.last}, {found.logs} logs: "
+        f"blocks {found.first} to {found.seen} (final to {found.last}), {found.logs} logs: "
         f"{len(found.differences)} differences"
     )

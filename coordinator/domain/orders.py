@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from coordinator.domain.errors import Conflict
+from coordinator.domain.escrows import EscrowView
 
 
 class OrderStatus(StrEnum):
@@ -110,6 +111,16 @@ def next_status(status: OrderStatus, event: Event, actor: Actor) -> OrderStatus:
     if actor not in transition.actors:
         raise Conflict("not_this_actor", f"{event} is not for the {actor}")
     return transition.to
+
+
+def possible(final: EscrowView, fund_by: int) -> frozenset[OrderStatus]:
+    """The statuses that what is final leaves an order; every other one contradicts the chain."""
+    if final.settled:
+        return frozenset({S.COMPLETED if final.to_buyer_units else S.CANCELLED})
+    if final.disputed_at:
+        return frozenset({S.DISPUTED, *IN_FLIGHT})
+    begun = (S.AWAITING_PAYMENT, S.PAID) if 0 < final.funded_at < fund_by else ()
+    return frozenset({S.PENDING, S.EXPIRED, S.CANCELLED, *IN_FLIGHT, *begun})
 
 
 def mermaid() -> str:

@@ -45,12 +45,9 @@ def refresh(
     now: int,
 ) -> None:
     """Project one order's events, then let what is final change its status."""
-    seen = fold(events, order.token, order.amount_units)
-    sure = [event for event in events if event.block_number <= final_number]
-    final = fold(sure, order.token, order.amount_units)
-    newly_disputed = final.disputed_at != 0 and escrow.final_disputed_at == 0
-    write(escrow, seen, final)
-    escrow.changed_number = max((event.block_number for event in sure), default=0)
+    was_disputed = escrow.final_disputed_at != 0
+    final = project(escrow, order, events, final_number)
+    newly_disputed = final.disputed_at != 0 and not was_disputed
     disputes.watch(session, platform, order, escrow, now)
     time = max(now, clock.final_now(session, platform.domain.chain_id))
     begin_payment(session, order, escrow, now, time)
@@ -85,7 +82,13 @@ def event_of(log: Any, vault: str) -> ChainEvent:
     return ChainEvent(name, units, log.block_time, log.block_number, log.tx_hash, log.address)
 
 
-def write(escrow: Escrow, seen: EscrowView, final: EscrowView) -> None:
+def project(
+    escrow: Escrow, order: Order, events: list[ChainEvent], final_number: int
+) -> EscrowView:
+    """Write what an order's events add up to, as seen and as final. Returns what is final."""
+    seen = fold(events, order.token, order.amount_units)
+    sure = [event for event in events if event.block_number <= final_number]
+    final = fold(sure, order.token, order.amount_units)
     escrow.seen_units = seen.balance_units
     escrow.final_units = final.balance_units
     escrow.wrong_token = seen.wrong_token
@@ -97,6 +100,8 @@ def write(escrow: Escrow, seen: EscrowView, final: EscrowView) -> None:
     escrow.final_refund_requested_at = final.refund_requested_at
     escrow.final_disputed_at = final.disputed_at
     escrow.final_settled_tx = final.settled_tx
+    escrow.changed_number = max((event.block_number for event in sure), default=0)
+    return final
 
 
 def end(session: Session, order: Order, final: EscrowView, now: int) -> None:

@@ -87,19 +87,29 @@ def heads_of(session: Session) -> dict[str, tuple[int, str]]:
 
 def load_heads(session: Session, order_ids: Sequence[str]) -> None:
     """Read the heads of many orders at once; the caller holds their locks."""
-    newest = (
-        select(OrderLogEntry.order_id, func.max(OrderLogEntry.seq))
-        .where(col(OrderLogEntry.order_id) == texts(order_ids))
-        .group_by(col(OrderLogEntry.order_id))
-    )
-    place = tuple_(col(OrderLogEntry.order_id), col(OrderLogEntry.seq))
     rows = session.exec(
         select(OrderLogEntry.order_id, OrderLogEntry.seq, OrderLogEntry.hash).where(
-            place.in_(newest)
+            newest(order_ids)
         )
     ).all()
     heads_of(session).update(dict.fromkeys(order_ids, (0, GENESIS)))
     heads_of(session).update({order_id: (seq, entry) for order_id, seq, entry in rows})
+
+
+def newest(order_ids: Sequence[str]) -> Any:
+    """The condition for the newest entry of each order."""
+    seqs = (
+        select(OrderLogEntry.order_id, func.max(OrderLogEntry.seq))
+        .where(col(OrderLogEntry.order_id) == texts(order_ids))
+        .group_by(col(OrderLogEntry.order_id))
+    )
+    return tuple_(col(OrderLogEntry.order_id), col(OrderLogEntry.seq)).in_(seqs)
+
+
+def statuses(session: Session, order_ids: Sequence[str]) -> dict[str, str]:
+    """The status in which each order's log leaves it."""
+    query = select(OrderLogEntry.order_id, OrderLogEntry.to_status).where(newest(order_ids))
+    return dict(session.exec(query).all())
 
 
 def read(session: Session, order_id: str) -> list[OrderLogEntry]:

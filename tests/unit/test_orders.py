@@ -1,10 +1,12 @@
 """An order's life: the table as the specification says it, and nothing beside it."""
 
+from dataclasses import dataclass, replace
 from itertools import product
 
 import pytest
 
 from coordinator.domain.errors import Conflict
+from coordinator.domain.escrows import EscrowView
 from coordinator.domain.orders import (
     ENDED,
     TRANSITIONS,
@@ -13,6 +15,7 @@ from coordinator.domain.orders import (
     OrderStatus,
     mermaid,
     next_status,
+    possible,
 )
 from scripts.order_life import PAGE, page
 
@@ -102,3 +105,63 @@ def test_the_diagram_has_every_transition() -> None:
 
 def test_the_page_is_generated() -> None:
     assert PAGE.read_text() == page(), "run: python scripts/order_life.py"
+
+
+# What the final chain leaves possible
+
+FUND_BY = 100
+
+
+@dataclass(frozen=True)
+class Life:
+    """A status, and what is final on chain; `told` is whether the buyer was told to pay."""
+
+    status: OrderStatus
+    final: EscrowView
+    told: bool = False
+
+    def after(self, event: Event) -> "Life":
+        actor = min(TRANSITIONS[self.status, event].actors)
+        final = {
+            E.DISPUTED: replace(self.final, disputed_at=1),
+            E.PAID_OUT: replace(self.final, settled_tx="0x", to_buyer_units=1),
+            E.REFUNDED: replace(self.final, settled_tx="0x", to_buyer_units=0),
+        }.get(event, self.final)
+        told = self.told or event is E.DEPOSIT_FINAL
+        return Life(next_status(self.status, event, actor), final, told)
+
+    def events(self) -> set[Event]:
+        """What may happen beside what the table says, as the services have it."""
+        if self.final.settled:
+            return set()
+        found = {E.WITHDRAWN, E.FUNDING_EXPIRED, E.PAID, E.RELEASE_AGREED, E.REFUND_AGREED,
+                 E.PAID_OUT, E.REFUNDED}  # fmt: skip
+        if self.final.disputed_at:
+            return found | {E.UNSETTLED_DISPUTED}
+        found |= {E.UNSETTLED, E.UNSETTLED_PAID} if self.told else {E.UNSETTLED_UNFUNDED}
+        return found | {E.DISPUTED} | ({E.DEPOSIT_FINAL} if self.final.funded_at else set())
+
+
+def lives(start: Life) -> set[Life]:
+    """All that can come of it."""
+    found, new = {start}, {start}
+    while new:
+        new = {
+            life.after(event)
+            for life in new
+            for event in life.events()
+            if (life.status, event) in TRANSITIONS
+        } - found
+        found |= new
+    return found
+
+
+def test_the_final_chain_leaves_the_statuses_that_the_table_reaches() -> None:
+    never, in_time, late = (EscrowView(funded_at=at) for at in (0, FUND_BY - 1, FUND_BY))
+    reached: dict[EscrowView, set[OrderStatus]] = {}
+    for life in lives(Life(S.PENDING, never)) | lives(Life(S.PENDING, in_time)):
+        reached.setdefault(life.final, set()).add(life.status)
+    assert len(reached) == 2 * 2 * 3, "in time or not, disputed or not, settled how or not"
+    for final, statuses in reached.items():
+        assert possible(final, FUND_BY) == statuses, final
+    assert possible(late, FUND_BY) == possible(never, FUND_BY)
