@@ -211,14 +211,14 @@ class Watcher:
             header = self.node.header(number)
             if header is None or header.parent_hash != parent:
                 break
-            logs += self.read_logs(header)
+            logs += self.read_logs(self.node, header)
             headers.append(header)
             parent = header.hash
         return headers, logs
 
-    def read_logs(self, header: Header) -> list[RawLog]:
-        """A block's logs. Where its filter does not fit an empty answer, all nodes are asked."""
-        logs = self.node.logs_of_block(header.hash, TOPICS)
+    def read_logs(self, node: ChainReader, header: Header) -> list[RawLog]:
+        """A block's logs. Where its filter does not fit the answer, all nodes are asked (again)."""
+        logs = node.logs_of_block(header.hash, TOPICS)
         if self.is_suspect(header, logs):
             logs = self.agreed.logs_of_block(header.hash, TOPICS)
             log.warning("empty logs", chain_id=self.chain_id, block=header.number, found=len(logs))
@@ -251,14 +251,14 @@ class Watcher:
         number = min(reach, cursor.final_number + MAX_BLOCKS_PER_STEP)
         if number <= cursor.final_number:
             return False
-        last = final if number == final.number else self.agreed.header(number)
+        headers = self.agreed.headers(range(cursor.final_number + 1, min(number + 1, final.number)))
+        headers += [final] if number == final.number else []
         with transaction(self.engine) as session:
             hashes = chain.known_hashes(session, self.chain_id, cursor.final_number + 1, number)
-        whole = len(hashes) == number - cursor.final_number
-        if last is None or not whole or hashes[-1] != last.hash:
-            raise NodesDisagree(f"block {number} is final with another hash than was read")
-        logs = [entry for h in hashes for entry in self.agreed.logs_of_block(h, TOPICS)]
-        self.keep_final(last, logs)
+        if hashes != [header.hash for header in headers]:
+            raise NodesDisagree(f"a block up to {number} is final with another hash than was read")
+        logs = [entry for header in headers for entry in self.read_logs(self.agreed, header)]
+        self.keep_final(headers[-1], logs, {header.hash: header.time for header in headers})
         return number < final.number
 
     def doubt(self, last: Header, logs: list[RawLog]) -> None:
@@ -278,9 +278,8 @@ class Watcher:
         log.error("logs denied", chain_id=self.chain_id, block=last.number, missing=missing)
         self.doubted_at = 0
 
-    def keep_final(self, last: Header, logs: list[RawLog]) -> None:
+    def keep_final(self, last: Header, logs: list[RawLog], times: dict[str, int]) -> None:
         self.doubt(last, logs)
-        times = self.times_of(logs)
         try:
             with transaction(self.engine) as session:
                 chain.finalize(session, self.platform, self.epoch, last, logs, times, self.now())
@@ -313,7 +312,7 @@ class Watcher:
         if header is None:
             raise NodeDown(f"no node has the final block {last}")
         with collected_later():
-            self.keep_final(header, logs)
+            self.keep_final(header, logs, self.times_of(logs))
         self.range_blocks = min(self.range_blocks * 2, MAX_RANGE_BLOCKS)
         self.backfilled_from = self.backfilled_from or first
         self.progress(Progress(self.backfilled_from, last, reach, len(logs)))

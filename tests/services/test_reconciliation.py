@@ -237,6 +237,36 @@ def test_an_empty_answer_that_the_filter_contradicts_is_asked_again(
     assert world.escrow(order_id).seen_units == AMOUNT
 
 
+@pytest.mark.parametrize("later", [0, 1], ids=["the final head", "a block below it"])
+@pytest.mark.parametrize(("fits", "status"), [(True, "awaiting_payment"), (False, "pending")])
+def test_an_empty_answer_about_a_final_block_is_asked_again(
+    world: World, monkeypatch: pytest.MonkeyPatch, later: int, fits: bool, status: str
+) -> None:
+    """Found: a gap that lasted until its block was final became final, whatever the filter said."""
+    order_id = signed(world)
+    block = world.chain.mine(world.deposit(order_id))
+    parts = bytes.fromhex(PLATFORM.token[2:]), bytes.fromhex(TRANSFER[2:])
+    bloom = int(BloomFilter.from_iterable(parts)) if fits else 0
+    world.chain.blocks[-1] = with_bloom(world.chain, bloom)
+    # Twice when it is seen, once when it is final.
+    gaps = [block.hash] * 3
+    answer = world.chain.logs_of_block
+
+    def lose(block_hash: str, topics: list[str]) -> list[RawLog]:
+        if block_hash in gaps:
+            gaps.remove(block_hash)
+            return []
+        return answer(block_hash, topics)
+
+    monkeypatch.setattr(world.chain, "logs_of_block", lose)
+    for _ in range(later):
+        world.chain.mine()
+    world.chain.finalize()
+    world.read()
+    assert world.cursor().final_number == world.chain.final_number
+    assert world.status(order_id) == status
+
+
 def with_bloom(chain: FakeChain, bloom: int) -> Any:
     head = chain.blocks[-1]
     return type(head)(**{**vars(head), "bloom": bloom})
