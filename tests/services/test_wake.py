@@ -12,27 +12,10 @@ from coordinator.db.wake import Channel, Listener, notify
 from coordinator.services import intents
 from coordinator.services.ports import NodeDown
 from coordinator.workers import loop
+from tests.woken import PATIENCE_SECONDS, Woken
 from tests.world import AMOUNT, SELLER, World
 
-# Long enough for a busy machine; nothing here waits for it to pass.
-PATIENCE_SECONDS = 20
 NEVER_SECONDS = 3600
-
-
-class Woken:
-    """Counts, and lets a test wait for a count."""
-
-    def __init__(self) -> None:
-        self.count, self.changed = 0, threading.Condition()
-
-    def __call__(self) -> None:
-        with self.changed:
-            self.count += 1
-            self.changed.notify_all()
-
-    def reaches(self, count: int) -> bool:
-        with self.changed:
-            return self.changed.wait_for(lambda: self.count >= count, PATIENCE_SECONDS)
 
 
 @pytest.fixture
