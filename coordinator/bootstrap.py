@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +27,7 @@ from sqlalchemy import Engine
 
 from coordinator.adapters import logs
 from coordinator.adapters.backfill_bar import BackfillBar
+from coordinator.adapters.chain.new_heads import NewHeads
 from coordinator.adapters.chain.node import Node, open_web3
 from coordinator.adapters.chain.nodes import Agreed, Pool, Ranked
 from coordinator.adapters.chain.sender import Account
@@ -290,7 +292,13 @@ def run_watcher(settings: Settings, stop: threading.Event) -> None:
         BackfillBar().show if sys.stderr.isatty() else log_backfill,
         pool.report,
     )
-    loop.run("watcher", watcher.step, settings.poll_seconds, stop)
+    wake = threading.Event()
+    with build_new_heads(settings, wake):
+        loop.run("watcher", watcher.step, settings.poll_seconds, stop, wake)
+
+
+def build_new_heads(settings: Settings, wake: threading.Event) -> AbstractContextManager[object]:
+    return NewHeads(settings.ws_url, wake.set) if settings.ws_url else nullcontext()
 
 
 def log_backfill(progress: Progress) -> None:
@@ -381,7 +389,7 @@ PROCESSES = {
 
 def secrets_of(settings: Settings) -> set[str]:
     """What the settings hold that must not be in a log."""
-    urls = [urlsplit(url) for url in (settings.database_url, *settings.rpc_urls)]
+    urls = [urlsplit(url) for url in (settings.database_url, *settings.rpc_urls, settings.ws_url)]
     tokens = (settings.cosigner_token, settings.metrics_token)
     known = {*(token.get_secret_value() for token in tokens), *(url.password or "" for url in urls)}
     known |= {os.environ.get(name, "") for name in (PRIVATE_KEY, PASSWORD)}

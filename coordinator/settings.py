@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -23,6 +24,8 @@ class Settings(BaseSettings):
     rpc_url: str = "http://127.0.0.1:8545"
     # More nodes of the same chain, of other operators: what cannot be undone needs all of them.
     more_rpc_urls: list[str] = Field(default=[], max_length=7)
+    # A node's WebSocket, whose new blocks wake the watcher; empty for none.
+    ws_url: str = ""
     chain_id: int
     escrow: str
     token: str
@@ -91,6 +94,16 @@ class Settings(BaseSettings):
     log_format: Literal["json", "console"] = "json"
     poll_seconds: float = Field(default=0.5, gt=0, le=60)
 
+    @field_validator("ws_url")
+    @classmethod
+    def require_websocket(cls, url: str) -> str:
+        if url and not is_websocket(url):
+            raise ValueError(
+                "OTC_WS_URL must be ws://HOST or wss://HOST, a user name with its password, "
+                "without a #fragment"
+            )
+        return url
+
     @property
     def rpc_urls(self) -> list[str]:
         return [self.rpc_url, *self.more_rpc_urls]
@@ -102,6 +115,17 @@ class Settings(BaseSettings):
     @property
     def cosigner_url(self) -> str:
         return f"http://{self.cosigner_host}:{self.cosigner_port}"
+
+
+def is_websocket(url: str) -> bool:
+    """Whether a WebSocket client takes it."""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return False
+    whole = (parts.username is None) == (parts.password is None) and not parts.fragment
+    return parts.scheme in ("ws", "wss") and bool(host) and whole
 
 
 def settings_from(environ: Mapping[str, str]) -> Settings:

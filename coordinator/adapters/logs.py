@@ -18,7 +18,7 @@ SECRET_NAMES = re.compile(
 )
 # What stands before the host of a URL, and what comes after it, may be a key.
 USER_INFO = re.compile(r"(\w{1,20}://)[^\s/@\"']{1,500}@")
-AFTER_HOST = re.compile(r"(https?://[^\s/?\"'\\]+)[/?][^\s\"'\\)]+")
+AFTER_HOST = re.compile(r"((?:http|ws)s?://[^\s/?\"'\\]+)[/?][^\s\"'\\)]+")
 
 
 def configure(style: str, fields: dict[str, Any], secrets: Collection[str]) -> None:

@@ -57,6 +57,7 @@ SECRETS = {
     "OTC_COSIGNER_DATABASE_URL": ("cosigner",),
     "OTC_KEYSTORE_PASSWORD": ("sender", "cosigner"),
     "OTC_KEYSTORE_PASSWORD_FILE": ("sender", "cosigner"),
+    "OTC_WS_URL": ("watcher",),
     "OTC_METRICS_TOKEN": ("api",),
     "OTC_COSIGNER_TOKEN": ("cosigner", "keeper"),
 }

@@ -100,7 +100,8 @@ def test_node_and_database_may_go_away_and_come_back(data_dir: Path) -> None:
         give_coins(w3, owner.address)
         token = deploy_token(w3, owner)
         url = database.start()
-        with up(data_dir, "--rpc-url", chain.rpc_url, "--token", token, DATABASE_URL=url) as run:
+        environ = {"DATABASE_URL": url, "OTC_WS_URL": chain.rpc_url.replace("http", "ws", 1)}
+        with up(data_dir, "--rpc-url", chain.rpc_url, "--token", token, **environ) as run:
             ready = run.await_ready()
             assert (ready["rpc"], ready["token"]) == (chain.rpc_url, token)
             assert "escrow at" in run.said()
@@ -124,6 +125,7 @@ def play_through_outages(
     trade.fund()
     chain.child.stop()
     await_waiting(data_dir, "watcher", "sender")
+    assert "no new heads, only polling" in (data_dir / "logs" / "watcher.log").read_text()
     chain.child.start()
     chain.await_up()
     trade.await_status("awaiting_payment")

@@ -11,6 +11,7 @@ KEY = "0x" + "4f" * 32
     ("text", "kept"),
     [
         ("no node at https://u:pw@node.example:8545/v3/abc?key=def: down", "node.example:8545"),
+        ("no node at wss://u:pw@node.example/v3/abc?key=def: down", "node.example"),
         ("GET https://rpc.example/abcdef then", " then"),
         ('{"url": "https://rpc.example/abcdef"}', '"}'),
         ("postgresql+psycopg://otc:pw@db.example/otc?host=x", "@db.example"),
