@@ -21,14 +21,20 @@ DataDir = Annotated[
 
 def settings_of(data_dir: Path | None) -> "Settings":
     """Settings of a coordinator. Keys are not needed and not read. Raises OtcError."""
-    from pydantic import ValidationError
-
-    from coordinator.settings import settings_from
     from coordinator.stack import running
 
     environ: Mapping[str, str] = os.environ
     if data_dir is not None or "OTC_CHAIN_ID" not in environ:
         environ = running.read(data_dir or DEFAULT_DATA_DIR)
+    return checked(environ)
+
+
+def checked(environ: Mapping[str, str]) -> "Settings":
+    """Settings from these variables. Raises OtcError, whose words hold no value."""
+    from pydantic import ValidationError
+
+    from coordinator.settings import settings_from
+
     try:
         return settings_from(environ)
     except ValidationError as error:

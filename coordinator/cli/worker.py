@@ -1,10 +1,13 @@
 """`otc worker NAME`: one process of the coordinator, in the foreground."""
 
+import os
 import signal
 import threading
 from typing import Annotated
 
 import typer
+
+from coordinator.cli.running import checked
 
 app = typer.Typer()
 NAMES = ("cosigner", "watcher", "sender", "keeper", "api")
@@ -26,9 +29,9 @@ def worker(
     docs/operations/settings.md. `otc up` starts all of them.
     """
     from coordinator.bootstrap import run_process
-    from coordinator.settings import Settings
 
+    settings = checked(os.environ)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    run_process(name, Settings(), stop)
+    run_process(name, settings, stop)

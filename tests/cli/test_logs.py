@@ -11,7 +11,7 @@ import pytest
 from otc_sdk.keystore import PASSWORD, PRIVATE_KEY
 
 from coordinator.stack.ports import free_port
-from tests.cli.command import OTC
+from tests.cli.command import OTC, Otc, refused
 from tests.cli.operator import SECRET, Settings
 
 PRIVATE = "0x" + "4f" * 32
@@ -78,3 +78,11 @@ def test_for_people(secretive: Settings) -> None:
     assert "waiting" in waiting
     assert "worker=sender" in waiting
     assert SECRET not in started + waiting
+
+
+def test_a_wrong_setting_is_one_line_without_its_value(otc: Otc, settings: Settings) -> None:
+    wrong = otc("worker", "watcher", **settings, OTC_WS_URL=f"https://user:{SECRET}@127.0.0.1")
+    refused(wrong, "OTC_WS_URL must be ws://HOST or wss://HOST")
+    assert SECRET not in wrong.output
+    del settings["OTC_TOKEN"]
+    refused(otc("worker", "watcher", **settings), "the setting token: Field required")
