@@ -13,13 +13,15 @@ from otc_sdk.policy import State as OrderState
 from otc_sdk.roles import Role
 from otc_sdk.terms import Terms, digest
 
+from coordinator.adapters.chain.nodes import Agreed
 from coordinator.db.session import transaction
 from coordinator.domain.errors import InvariantBroken
 from coordinator.services import order_log
+from coordinator.workers.replay import replay
 from tests.simulation.abi import TOPIC_OF
 from tests.simulation.actors import COORDINATOR, Consent
 from tests.simulation.chain import Block
-from tests.simulation.world import DOMAIN, RICH_UNITS, TOKEN, WRONG_TOKEN, Simulation
+from tests.simulation.world import DOMAIN, PLATFORM, RICH_UNITS, TOKEN, WRONG_TOKEN, Simulation
 
 SELLER_ALONE = (1).to_bytes(32, "big")
 
@@ -51,6 +53,7 @@ class Invariant(StrEnum):
     DEFENDED = "a buyer who paid is defended"
     SETTLED_ENDED = "a settled order has ended"
     EVERY_ORDER_ENDS = "every order ends or waits for a named actor"
+    REPLAYED = "a replay of the chain finds the books right"
 
 
 class Violated(Exception):
@@ -214,6 +217,7 @@ class Judge:
         self.intents()
         for row in world.order_rows():
             self.order_end(row)
+        self.replayed()
 
     def order_logs(self) -> None:
         self.world.bury("api")
@@ -251,6 +255,13 @@ class Judge:
                 alone = event.topics[0] == TOPIC_OF["Settled"] and event.data[:32] == SELLER_ALONE
                 require(not (alone and event.topics[1] in paid), Invariant.DEFENDED,
                         event.topics[-1])  # fmt: skip
+
+    def replayed(self) -> None:
+        """As `otc replay --from 0` does."""
+        world = self.world
+        found = replay(world.engine, PLATFORM, Agreed(world.pool()), 0, lambda *_: None)
+        first = [(difference.kind, difference.where) for difference in found.differences[:3]]
+        require(not first, Invariant.REPLAYED, first)
 
     def order_end(self, row: Any) -> None:
         """The order has ended, or somebody who can end it is named by its status."""

@@ -44,6 +44,7 @@ PLANTS = {
     "ends-forgotten": Plant(reading.ends_forgotten, Invariant.SETTLED_ENDED),
     "defaults-forgotten": Plant(reading.defaults_forgotten, Invariant.EVERY_ORDER_ENDS),
     "logs-rewritten": Plant(reading.logs_rewritten, Invariant.LOG_WHOLE),
+    "hashes-mixed-up": Plant(reading.hashes_mixed_up, Invariant.REPLAYED),
     "restless": Plant(reading.restless, Invariant.AT_REST),
     "seen-in-ledger": Plant(signing.seen_in_ledger, Invariant.LEDGER, 1),
     "posted-twice": Plant(signing.posted_twice, Invariant.LEDGER),

@@ -177,3 +177,16 @@ def restless() -> Iterator[None]:
 
     with patch.object(Keeper, "step", step):
         yield
+
+
+@contextmanager
+def hashes_mixed_up() -> Iterator[None]:
+    """What is final is kept as logs of another transaction."""
+    real = chain.finalize
+
+    def finalize(session: Any, *arguments: Any) -> None:
+        real(session, *arguments)
+        session.exec(update(Log).values(tx_hash=Log.block_hash))
+
+    with patch.object(chain, "finalize", finalize):
+        yield
