@@ -54,6 +54,8 @@ LIES = (
     Fault.HEAD_INVENTED, Fault.RECEIPT_DENIED, Fault.RECEIPT_INVENTED, Fault.BALANCE_INFLATED,
     Fault.STATE_INVENTED, Fault.CODE_INVENTED, Fault.NONCE_WRONG,
 )  # fmt: skip
+# About what is asked for seldom, and mostly while all else is calm; they keep nobody from working.
+SELDOM = (Fault.RECEIPT_DENIED, Fault.RECEIPT_INVENTED, Fault.STATE_INVENTED)
 # After one of these, what is seen (not what is final) may differ from the chain.
 CONTENT = (Fault.EMPTY_LOGS, *LIES)
 MAX_LAG_BLOCKS = 4
@@ -77,7 +79,8 @@ class Reply:
 class Line:
     """Requests to one node. `kinds` may happen now, each request with the chance `rate`.
 
-    `lies` are told as often as they can be, whatever else the weather is; `calm` is without faults.
+    `lies` are told as often as they can be, whatever else the weather is; `calm` is without faults,
+    and with few lies.
     """
 
     ask: Ask
@@ -119,11 +122,12 @@ class Line:
         return Reply(200, body)
 
     def choose(self, method: str) -> Fault | None:
-        if self.calm:
-            return None
-        lies = [lie for lie in self.lies if (lie, method) in CHANGES]
+        told = [lie for lie in self.lies if lie in SELDOM] if self.calm else self.lies
+        lies = [lie for lie in told if (lie, method) in CHANGES]
         if lies and self.chance.random() < LYING_RATE:
             return self.chance.choice(lies)
+        if self.calm:
+            return None
         if not self.kinds or self.chance.random() >= self.rate:
             return None
         of_content = [kind for kind in self.kinds if (kind, method) in CHANGES]

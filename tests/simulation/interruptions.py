@@ -36,6 +36,10 @@ class Boundaries:
         self.open_transactions = 0
         self.dead = False
 
+    def revive(self) -> None:
+        """The next process begins: of the one that died, no transaction is open any more."""
+        self.dead, self.open_transactions = False, 0
+
     def arm(self, what: Interruption, chance: Random) -> None:
         self.what, self.left = what, chance.randint(1, chance.choice(BOUNDARIES))
 

@@ -2,12 +2,13 @@
 
 import json
 import threading
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import requests
 
-from tests.simulation.faults import Ask, Json, Line
+from tests.simulation.faults import Ask, Json, Line, Reply
 
 ANSWER_SECONDS = 10
 MAX_BODY_BYTES = 2**20
@@ -54,15 +55,27 @@ class Proxy:
         self.server.server_close()
         self.thread.join()
 
+    def exchange(self, request: Any) -> tuple[Reply, Any]:
+        """Of a batch, each request has its fault; one that breaks an answer breaks them all."""
+        if not isinstance(request, list):
+            reply = self.line.exchange(request)
+            return reply, reply.body
+        replies = [self.line.exchange(one) for one in request]
+        broken = next((reply for reply in replies if reply.status != HTTPStatus.OK), None)
+        if broken is not None:
+            return broken, broken.body
+        cut = any(reply.cut for reply in replies)
+        return Reply(HTTPStatus.OK, cut=cut), [reply.body for reply in replies]
+
     def answer(self, handler: BaseHTTPRequestHandler) -> None:
         size = min(int(handler.headers["Content-Length"]), MAX_BODY_BYTES)
         request = json.loads(handler.rfile.read(size))
         with self.lock:
-            reply = self.line.exchange(request)
+            reply, answer = self.exchange(request)
         handler.close_connection = True
         if reply.status is None:
             return
-        body = json.dumps(reply.body or "<html>").encode()
+        body = json.dumps(answer or "<html>").encode()
         handler.send_response(reply.status)
         handler.send_header("Content-Type", "application/json")
         handler.send_header("Content-Length", str(len(body)))

@@ -9,7 +9,7 @@ from tests.simulation.seed import run
 from tests.simulation.world import MAX_FINALITY
 
 # In which something rare happened when they were chosen; others follow until all has happened.
-CHOSEN, OTHERS = (33, 97, 7, 93, 53, 88), range(100)
+CHOSEN, OTHERS = (35, 42, 45, 172, 61, 156), range(200)
 
 
 def test_nothing_is_lost_and_nothing_doubled_whatever_happens(hall: Hall) -> None:
@@ -25,5 +25,9 @@ def test_nothing_is_lost_and_nothing_doubled_whatever_happens(hall: Hall) -> Non
 
 
 def test_a_seed_is_the_same_each_time(hall: Hall) -> None:
-    first, second = run(hall, 2), run(hall, 2)
+    """Whatever ran before it: in the first of the others, processes die in their transactions."""
+    first = run(hall, 109)
+    for other in (102, 2):
+        run(hall, other)
+    second = run(hall, 109)
     assert (first.digest, first.counts) == (second.digest, second.counts)

@@ -87,7 +87,7 @@ class Weather:
         low = Fault.EMPTY_LOGS not in kinds and chance.random() < 0.7
         return cls(
             nodes=nodes,
-            liar=chance.randrange(nodes) if nodes > 1 and chance.random() < 0.6 else None,
+            liar=chance.choice((0, *range(nodes))) if nodes > 1 and chance.random() < 0.6 else None,
             kinds=kinds,
             finality=chance.randint(MIN_FINALITY, MAX_FINALITY),
             fault_rate=chance.choice((0.0, 0.05, 0.2)),
@@ -138,6 +138,7 @@ class Simulation(World):
         """Its processes live within this; nothing of them stays."""
         self.hall.empty()
         self.boundaries.counts.clear()
+        self.boundaries.revive()
         for connections in self.hall.connections.values():
             connections.seed = self.chance.random()
         salts = Random(f"salts {self.seed}")
@@ -229,7 +230,8 @@ class Simulation(World):
         return True
 
     def bury(self, name: str) -> None:
-        self.workers[name], self.boundaries.dead = None, False
+        self.workers[name] = None
+        self.boundaries.revive()
         self.hall.connections[name].close()
 
     def close_database(self) -> None:
