@@ -17,7 +17,8 @@ from pydantic_settings import (
 class Settings(BaseSettings):
     """Variables begin with OTC_, but for DATABASE_URL. Times in seconds, shares in basis points."""
 
-    model_config = SettingsConfigDict(env_prefix="OTC_", extra="ignore")
+    # What is wrong may be a URL with its password: errors name the variable alone.
+    model_config = SettingsConfigDict(env_prefix="OTC_", extra="ignore", hide_input_in_errors=True)
 
     database_url: str = Field(validation_alias="DATABASE_URL")
 

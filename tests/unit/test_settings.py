@@ -52,3 +52,10 @@ def test_what_is_no_websocket_is_refused(url: str) -> None:
 
 def test_its_password_is_kept_from_the_log() -> None:
     assert "a-password" in secrets_of(with_websocket("wss://user:a-password@node.example"))
+
+
+def test_what_is_wrong_is_not_quoted() -> None:
+    with pytest.raises(ValidationError) as refused:
+        settings_from({**NEEDED, "OTC_POLL_SECONDS": "a-secret"})
+    assert "poll_seconds" in str(refused.value)
+    assert "a-secret" not in str(refused.value)
