@@ -18,6 +18,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from statistics import quantiles
@@ -30,6 +31,7 @@ from eth_account.signers.local import LocalAccount
 from benchmarks.machine import machine
 from benchmarks.workers import PATIENCE_SECONDS, await_true, environment, workers
 from coordinator.adapters.chain.sender import Account
+from coordinator.bootstrap import read_final_number
 from coordinator.stack.ports import free_port
 from coordinator.workers.sender import Sender
 from tests.chain import Anvil
@@ -52,8 +54,10 @@ SEND = "eth_sendRawTransaction"
 
 def throughput(world: SendingWorld, count: int, senders: list[Sender], batches: bool) -> Any:
     """All wait already when the keys begin; the clock stops when the last is in a block."""
+    final_number = partial(read_final_number, world.engine, world.platform.domain.chain_id)
     for sender in senders:
         cast("Account", sender.node).no_simulation_until = 0.0 if batches else math.inf
+        sender.flight.final_number = final_number
     before = len(world.slots())
     world.agreed(count)
     for sender in senders:
