@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 from coordinator.db.chain import Cursor
 from coordinator.db.process_lock import LockTaken, ProcessLock
 from coordinator.db.session import transaction
-from coordinator.domain.bloom import may_hold
+from coordinator.domain.bloom import is_suspect
 from coordinator.domain.chain_logs import ESCROW_TOPICS, TOPICS, TRANSFER
 from coordinator.domain.errors import InvariantBroken
 from coordinator.domain.nodes import NodeReport
@@ -219,23 +219,13 @@ class Watcher:
     def read_logs(self, node: ChainReader, header: Header) -> list[RawLog]:
         """A block's logs. Where its filter does not fit the answer, all nodes are asked (again)."""
         logs = node.logs_of_block(header.hash, TOPICS)
-        if self.is_suspect(header, logs):
+        ours = {self.platform.token: [TRANSFER], self.platform.domain.escrow: ESCROW_TOPICS}
+        if is_suspect(header.bloom, ours, {entry.address for entry in logs}):
             logs = self.agreed.logs_of_block(header.hash, TOPICS)
             log.warning("empty logs", chain_id=self.chain_id, block=header.number, found=len(logs))
         if any(entry.block_number != header.number for entry in logs):
             raise NodeDown(f"a node puts logs of block {header.number} into another")
         return logs
-
-    def is_suspect(self, header: Header, logs: list[RawLog]) -> bool:
-        """Whether logs of our token or escrow may be in a block that is said to have none of it."""
-        ours = {self.platform.token: [TRANSFER], self.platform.domain.escrow: list(ESCROW_TOPICS)}
-        said = {entry.address for entry in logs}
-        return any(
-            may_hold(header.bloom, (bytes.fromhex(address[2:]), bytes.fromhex(topic[2:])))
-            for address, topics in ours.items()
-            if address not in said
-            for topic in topics
-        )
 
     # What is final
 

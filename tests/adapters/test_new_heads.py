@@ -3,7 +3,6 @@
 import logging
 import signal
 import socket
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -22,10 +21,10 @@ from tests.adapters.websocket_node import (
     WebSocketNode,
     mute_subscription,
     saying,
-    self_signed,
     subscribed,
     until_gone,
 )
+from tests.certificates import self_signed
 from tests.chain import Anvil
 from tests.cli.operator import Settings
 from tests.e2e.processes import Run, wait_until
@@ -238,7 +237,6 @@ def test_leaving_ends_it(idle: NewHeads) -> None:
     with capture_logs() as logs:
         with idle:
             wait_until(lambda: idle.listening.is_set() or logs, PATIENCE_SECONDS, "it has begun")
-            time.sleep(0.1)  # until it waits
             before = list(logs)
         require_ended(idle)
     assert logs == before, "its end is no outage"
@@ -257,7 +255,6 @@ def test_a_certificate_is_checked(
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
         with NewHeads(node.url, woken) as known:
             assert woken.reaches(WELL_WAKES)
-            time.sleep(0.1)  # until it waits
         require_ended(known)
 
 

@@ -3,8 +3,6 @@
 PYTEST_DONT_REWRITE: test modules import this before pytest does.
 """
 
-import datetime as dt
-import ipaddress
 import json
 import logging
 import socket
@@ -14,9 +12,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
@@ -88,14 +83,18 @@ class WebSocketNode:
 
     def admit(self, connection: ServerConnection, request: Request) -> Response | None:
         self.requests.append(request)
-        if self.acts and isinstance(self.acts[0], int):
-            return connection.respond(self.acts.pop(0), "no")  # type: ignore[arg-type]
-        return None
+        first = self.acts[0] if self.acts else well
+        if not isinstance(first, int):
+            return None
+        self.acts.pop(0)
+        return connection.respond(first, "no")
 
     def serve(self, connection: ServerConnection) -> None:
         self.connections.append(connection)
+        act = self.acts.pop(0) if self.acts else well
+        assert not isinstance(act, int), "it was let in"
         with suppress(ConnectionClosed):
-            (self.acts.pop(0) if self.acts else well)(connection)  # type: ignore[operator]
+            act(connection)
 
 
 def well(connection: ServerConnection) -> None:
@@ -117,30 +116,3 @@ def mute_subscription(listener: socket.socket) -> socket.socket:
     for data in protocol.data_to_send():
         connection.sendall(data)
     return connection
-
-
-def self_signed(folder: Path) -> Path:
-    """A certificate of 127.0.0.1, with its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
-    now = dt.datetime.now(dt.UTC)
-    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now)
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    private = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
-    path = folder / "certificate.pem"
-    path.write_bytes(private + certificate.public_bytes(serialization.Encoding.PEM))
-    return path

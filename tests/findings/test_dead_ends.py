@@ -69,10 +69,7 @@ def test_a_late_deposit_is_released_by_both(live: LiveWorld) -> None:
 
 def test_a_late_deposit_goes_back(live: LiveWorld) -> None:
     """Found to be a way out: the buyer of an expired order signs, the coordinator co-signs."""
-    order_id = live.place(live.post_ad())
-    live.withdraw(order_id)
-    live.fund(order_id)
-    live.mine()
+    order_id = live.late()
     live.sign_settlement(order_id, BUYER, 0)
     work(live)
     assert live.status(order_id) == "cancelled"

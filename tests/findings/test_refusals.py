@@ -104,10 +104,7 @@ def test_an_expired_settlement_gives_its_order_back(live: SendingWorld) -> None:
 
 def test_a_refund_that_fails_asks_nobody_to_pay(live: SendingWorld) -> None:
     """Found: a late deposit's refund that failed made its called-off order one to be paid."""
-    order_id = live.place(live.post_ad())
-    live.withdraw(order_id)
-    live.fund(order_id)
-    live.mine()
+    order_id = live.late()
     live.sign_settlement(order_id, BUYER, 0, live.now + 3600)
     live.keeper.step()
     live.order_token("pause")

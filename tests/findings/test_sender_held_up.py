@@ -161,6 +161,16 @@ def test_a_dispute_of_a_gas_burner_is_paid_from_the_day(live: LiveWorld) -> None
     assert "ceiling of a day" in (live.intent(burner).reason or "")
 
 
+def test_a_contracts_cheap_dispute_waits_for_no_ceiling(live: LiveWorld) -> None:
+    """A Safe that paid is defended whatever others' contracts have spent."""
+    order_id = live.funded(seller=EVIL)
+    live.sender.max_day_fee_wei = 0
+    with live.code(EVIL.address, SAY_YES):
+        live.open_dispute_as_contract(order_id)
+        live.carry()
+    assert live.disputed(order_id)
+
+
 def test_what_reverts_again_and_again_is_its_traders_to_send(
     live: LiveWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:

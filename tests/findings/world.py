@@ -196,6 +196,14 @@ class LiveWorld(World):
         self.mine()
         return order_id
 
+    def late(self) -> str:
+        """Called off, and then funded."""
+        order_id = self.place(self.post_ad())
+        self.withdraw(order_id)
+        self.fund(order_id)
+        self.mine()
+        return order_id
+
     def split(self, order_id: str, units: int, seller: LocalAccount = SELLER) -> None:
         """Both traders agree; a seller with code signs as a contract does."""
         until = self.now + 3600

@@ -1,8 +1,6 @@
 """What every home of the co-signing key is held to: a good signature of its address, or KeyDown."""
 
 import base64
-import datetime as dt
-import ipaddress
 import json
 import ssl
 from collections.abc import Callable, Iterator
@@ -11,8 +9,6 @@ from pathlib import Path
 
 import boto3
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from google.cloud.kms_v1 import KeyManagementServiceClient
@@ -28,6 +24,7 @@ from otc_sdk.terms import EscrowDomain
 from coordinator.adapters.keys import ProvenKey, awskms, gcpkms, open_key, schemes, web3signer
 from coordinator.adapters.secp256k1 import N
 from coordinator.services.ports import Key, KeyDown
+from tests.certificates import self_signed
 from tests.chain import account_of
 from tests.keys.stand_ins import (
     Answer,
@@ -270,32 +267,8 @@ def test_google_without_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def authority(tmp_path: Path) -> Path:
-    """A certificate for 127.0.0.1 with its key, self-signed; server and client both use it."""
-    secret = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
-    now = dt.datetime.now(dt.UTC)
-    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(secret.public_key())
-        .serial_number(1)
-        .not_valid_before(now)
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
-        .sign(secret, hashes.SHA256())
-    )
-    path = tmp_path / "certificate.pem"
-    path.write_bytes(
-        secret.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-        + certificate.public_bytes(serialization.Encoding.PEM)
-    )
-    return path
+    """Server and client both use it."""
+    return self_signed(tmp_path)
 
 
 @pytest.mark.parametrize(
