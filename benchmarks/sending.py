@@ -31,7 +31,7 @@ from eth_account.signers.local import LocalAccount
 from benchmarks.machine import machine
 from benchmarks.workers import PATIENCE_SECONDS, await_true, environment, workers
 from coordinator.adapters.chain.sender import Account
-from coordinator.bootstrap import read_final_number
+from coordinator.bootstrap.sender import read_final_number
 from coordinator.stack.ports import free_port
 from coordinator.workers.sender import Sender
 from tests.chain import Anvil

@@ -2,7 +2,7 @@
 
 from fastapi import FastAPI
 
-from coordinator.bootstrap import api_from_environment
+from coordinator.bootstrap.api import api_from_environment
 
 
 def create_app() -> FastAPI:

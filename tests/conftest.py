@@ -2,7 +2,13 @@
 
 from hypothesis import settings
 
-pytest_plugins = ["tests.chain", "tests.database", "tests.world", "tests.cli.operator"]
+pytest_plugins = [
+    "tests.chain",
+    "tests.database",
+    "tests.world",
+    "tests.sender_books",
+    "tests.cli.operator",
+]
 
 # A busy machine is no fault of the code.
 settings.register_profile("calm", deadline=None)

@@ -123,7 +123,7 @@ def resume(
 @contextmanager
 def opened(chain: int, data_dir: Any) -> "Iterator[tuple[Settings, Engine]]":
     """The coordinator's settings and database. Raises OtcError, also for what its rules refuse."""
-    from coordinator.bootstrap import build_engine
+    from coordinator.bootstrap.database import build_engine
     from coordinator.db.session import DatabaseDown
     from coordinator.domain.errors import Refused as RefusedByRules
 
@@ -155,7 +155,7 @@ def compare(settings: "Settings", engine: "Engine") -> "tuple[Cursor, list[Answe
 
 
 def answer(rpc_url: str, settings: "Settings", cursor: "Cursor") -> Answer:
-    from coordinator.bootstrap import open_node
+    from coordinator.bootstrap.nodes import open_node
     from coordinator.services.ports import NodeDown
 
     name = public_part(rpc_url)

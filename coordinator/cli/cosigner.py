@@ -97,7 +97,7 @@ def judge(
         otc cosigner judge --offline order.json --signed seller.json --why "no proof of payment"
         --json > judgement.json
     """
-    from coordinator.bootstrap import judge_by_hand
+    from coordinator.bootstrap.cosigner import judge_by_hand
     from coordinator.services.ports import CosignRequest
 
     if offline is None:

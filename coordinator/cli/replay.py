@@ -43,7 +43,8 @@ def replay(
         otc replay --from 0 --json --data-dir .otc
     """
     from coordinator.adapters.chain.nodes import Agreed
-    from coordinator.bootstrap import build_platform, build_pool
+    from coordinator.bootstrap.nodes import build_pool
+    from coordinator.bootstrap.platform import build_platform
     from coordinator.services.ports import NodeDown
     from coordinator.workers.replay import replay as run
 

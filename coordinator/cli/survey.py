@@ -11,7 +11,8 @@ from otc_sdk.errors import KeystoreError, OtcError
 
 from coordinator.adapters.chain.coins import Coins, read_coins
 from coordinator.adapters.chain.nodes import Ranked
-from coordinator.bootstrap import build_engine, build_pool
+from coordinator.bootstrap.database import build_engine
+from coordinator.bootstrap.nodes import build_pool
 from coordinator.db.migrate import schema_fault
 from coordinator.db.session import DatabaseDown, transaction
 from coordinator.domain.health import Fault, coins_fault, found, lag_seconds

@@ -28,7 +28,7 @@ def worker(
     Settings come from the environment: DATABASE_URL and the OTC_ variables, listed in
     docs/operations/settings.md. `otc up` starts all of them.
     """
-    from coordinator.bootstrap import run_process
+    from coordinator.bootstrap.process import run_process
 
     settings = checked(os.environ)
     stop = threading.Event()

@@ -20,7 +20,7 @@ FORBIDDEN = {
     "adapters/cosigner.py": "import coordinator.settings",
     "stack/ports.py": "import coordinator.services.ads",
     "demo/trader.py": "import coordinator.db.session",
-    "bootstrap.py": "import coordinator.stack.ports",
+    "bootstrap/platform.py": "import coordinator.stack.ports",
     "../sdk/otc_sdk/roles.py": "import coordinator.domain.errors",
 }
 

@@ -13,7 +13,7 @@ from otc_sdk.terms import EscrowDomain, Terms
 from sqlalchemy import Engine, delete
 from sqlmodel import Session
 
-from coordinator.bootstrap import build_books
+from coordinator.bootstrap.cosigner import build_books
 from coordinator.db.cosigning import Cosignature
 from coordinator.domain.errors import Later, Refused
 from coordinator.services.cosigner_switch import turn

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from otc_sdk.errors import OtcError
 
-from coordinator.bootstrap import build_key, load_senders
+from coordinator.bootstrap.cosigner import build_key
+from coordinator.bootstrap.sender import load_senders
 from coordinator.settings import Settings
 from tests.chain import account_of
 

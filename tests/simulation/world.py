@@ -18,7 +18,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from coordinator.adapters.chain.node import Node
 from coordinator.adapters.chain.nodes import Agreed, Pool, Ranked
 from coordinator.adapters.chain.sender import Account
-from coordinator.bootstrap import read_final_number
+from coordinator.bootstrap.sender import read_final_number
 from coordinator.domain.errors import InvariantBroken, Refused
 from coordinator.domain.platform import Platform
 from coordinator.services.chain import EpochLost

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from coordinator.bootstrap import secrets_of
+from coordinator.bootstrap.process import secrets_of
 from coordinator.settings import Settings, settings_from
 
 NEEDED = {
