@@ -15,7 +15,9 @@ SENDER, OTHER = STRANGER.address, "0x" + "22" * 20
 
 
 def signed(name: str, fee: int = 100) -> SignedTransaction:
-    return SignedTransaction("0x" + name, "0xraw" + name, {"maxFeePerGas": fee}, fee)
+    return SignedTransaction(
+        "0x" + name, "0xraw" + name, {"maxFeePerGas": fee, "gas": 100_000}, fee
+    )
 
 
 def receipt(name: str, block: int, succeeded: bool = True, *settled: str) -> Receipt:
@@ -50,11 +52,13 @@ class Books:
         with transaction(self.world.engine) as session:
             sending.add_attempt(session, slot_id, signed(name, fee), self.world.now)
 
-    def claim(self, key: str = SENDER, limit: int = 10, disputes_only: bool = False) -> list[str]:
-        """Keys of the intents."""
+    def claim(self, key: str = SENDER) -> list[str]:
+        """Keys of the intents: disputes, then settlements."""
+        return self.claim_kind(True, key) + self.claim_kind(False, key)
+
+    def claim_kind(self, disputes: bool, key: str = SENDER, limit: int = 10) -> list[str]:
         with transaction(self.world.engine) as session:
-            now = self.world.now
-            found = claims.claim(session, CHAIN, key, now, limit, disputes_only)
+            found = claims.claim(session, CHAIN, key, self.world.now, limit, disputes)
             return [intent.key for intent in found]
 
     def unfinished(self) -> list[Slot]:

@@ -63,6 +63,7 @@ def run(settings: Settings, stop: threading.Event) -> None:
                 account,
                 settings.max_fee_wei,
                 settings.more_rpc_urls,
+                settings.max_gas,
             ),
             partial(read_final_number, engine, settings.chain_id),
             wall_clock,

@@ -6,17 +6,13 @@ share that serves the dearest item serves all, and no item can take another's.
 
 from collections.abc import Sequence
 
+from coordinator.domain.gas import with_margin
+
 MAX_ITEMS = 20
 # Dearer ones go alone: everybody's share would have to be as large.
 MAX_ITEM_GAS = 300_000
 # Below the 2^24 of EIP-7825, and a quarter of a block on most chains.
 MAX_GAS = 8_000_000
-MARGIN_PERCENT = 150
-
-
-def with_margin(estimate: int) -> int:
-    """Room between estimate and limit: a payout that the token refuses needs more gas."""
-    return estimate * MARGIN_PERCENT // 100
 
 
 def gas_limit(estimates: Sequence[int]) -> int:

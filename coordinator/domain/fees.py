@@ -10,6 +10,8 @@ from statistics import median_low
 
 Fees = Mapping[str, int]
 DAY_SECONDS = 86_400
+# Of the day's fees, what contracts signed may cost a quarter.
+CONTRACTS_PART_OF_DAY = 4
 # The tip is the median of the last blocks' median tips: one odd block changes nothing.
 TIP_PERCENTILE = 50
 TIP_BLOCKS = 10
@@ -81,6 +83,16 @@ class DayFees:
 
     def over(self, more_wei: int, ceiling_wei: int) -> bool:
         return self.spent_wei + self.in_flight_wei + more_wei > ceiling_wei
+
+
+def counted(day: DayFees, by_contracts: DayFees, ceiling_wei: int) -> DayFees:
+    """The day's fees, but of what contracts signed no more than their part of the ceiling.
+
+    Their cheap disputes wait for no ceiling; what these cost must not stop the others.
+    """
+    theirs = by_contracts.spent_wei + by_contracts.in_flight_wei
+    beyond = max(0, theirs - ceiling_wei // CONTRACTS_PART_OF_DAY)
+    return DayFees(day.spent_wei - beyond, day.in_flight_wei)
 
 
 def usual_wei(today: Fees) -> int:

@@ -50,29 +50,29 @@ def any_due(session: Session, chain_id: int, now: int) -> bool:
 
 
 def claim(
-    session: Session, chain_id: int, key: str, now: int, limit: int, disputes_only: bool = False
+    session: Session, chain_id: int, key: str, now: int, limit: int, disputes: bool
 ) -> list[Intent]:
-    """Give `key` up to `limit` intents to work on until CLAIM_SECONDS from now.
+    """Give `key` up to `limit` disputes, or settlements, to work on until CLAIM_SECONDS from now.
 
-    Disputes defend somebody, so they go first; what was never tried goes before what failed.
+    What was never tried goes before what failed.
     """
     free = or_(
         col(Intent.claimed_by).is_(None),
         col(Intent.claimed_by) == key,
         col(Intent.claimed_until) <= now,
     )
-    wanted = and_(due(chain_id, now), free, IS_DISPUTE if disputes_only else True)
+    wanted = and_(due(chain_id, now), free, IS_DISPUTE if disputes else not_(IS_DISPUTE))
     oldest = col(Intent.try_after), col(Intent.id)
     one_an_order = (
         select(Intent.id)
         .where(wanted)
-        .ext(distinct_on(col(Intent.order_id), IS_DISPUTE))
-        .order_by(col(Intent.order_id), IS_DISPUTE, *oldest)
+        .ext(distinct_on(col(Intent.order_id)))
+        .order_by(col(Intent.order_id), *oldest)
     )
     query = (
         select(Intent)
         .where(wanted, col(Intent.id).in_(one_an_order))
-        .order_by(IS_DISPUTE.desc(), *oldest)
+        .order_by(*oldest)
         .limit(limit)
         .with_for_update(skip_locked=True, of=Intent)
     )

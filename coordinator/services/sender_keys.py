@@ -4,7 +4,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import Session, col, func, select
 
 from coordinator.db.intents import Attempt, SenderKey, Slot
-from coordinator.domain.fees import DAY_SECONDS, DayFees
+from coordinator.domain.fees import DAY_SECONDS, DayFees, counted
 
 
 def report(
@@ -45,6 +45,12 @@ def fees_of_day(
         spent = spent.where(Slot.contract_signed)
     flying = in_flight_wei(session, chain_id, contract_signed=contract_signed)
     return DayFees(int(session.exec(spent).one()), flying)
+
+
+def counted_of_day(session: Session, chain_id: int, now: int, ceiling_wei: int) -> DayFees:
+    """What counts against the day's ceiling."""
+    by_contracts = fees_of_day(session, chain_id, now, contract_signed=True)
+    return counted(fees_of_day(session, chain_id, now), by_contracts, ceiling_wei)
 
 
 def gas_saved_of_day(session: Session, chain_id: int, now: int) -> int:

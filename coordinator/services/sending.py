@@ -1,6 +1,7 @@
 """The books of the sender: intents get nonces, nonces get attempts, attempts get receipts."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from otc_sdk.calls import is_batch, is_settle, valid_until_of
 from sqlalchemy import text
@@ -10,6 +11,7 @@ from coordinator.db.escrows import Escrow
 from coordinator.db.intents import REVERTED, Attempt, Intent, Slot
 from coordinator.db.orders import Order
 from coordinator.db.wake import Channel, notify
+from coordinator.domain.fees import CONTRACTS_PART_OF_DAY
 from coordinator.services import clock, halting, metrics, sender_keys, settlements
 from coordinator.services.claims import IS_DISPUTE, is_dispute
 from coordinator.services.order_log import append
@@ -25,8 +27,6 @@ from coordinator.services.ports import (
 
 # Of books restored from a backup. Older ones begin anew with another key.
 MAX_SKIPPED_NONCES = 1000
-# Of the day's fees, what contracts signed may cost a quarter.
-CONTRACTS_PART_OF_DAY = 4
 FAILED_IN_BATCH = "it failed in a batch; the others did not"
 
 
@@ -106,11 +106,13 @@ def require_budget(
     """
     query = text("select pg_advisory_xact_lock(hashtextextended(:key, 0))")
     session.connection().execute(query, {"key": f"fees:{chain_id}"})
-    ceilings = {"a day": (False, ceiling_wei)}
+    counted = sender_keys.counted_of_day(session, chain_id, now, ceiling_wei)
+    ceilings = {"a day": (counted, ceiling_wei)}
     if contract_signed:
-        ceilings["contracts' signatures a day"] = (True, ceiling_wei // CONTRACTS_PART_OF_DAY)
-    for name, (contracts, most_wei) in ceilings.items():
-        day = sender_keys.fees_of_day(session, chain_id, now, contracts)
+        theirs = sender_keys.fees_of_day(session, chain_id, now, contract_signed=True)
+        part_wei = ceiling_wei // CONTRACTS_PART_OF_DAY
+        ceilings["contracts' signatures a day"] = (theirs, part_wei)
+    for name, (day, most_wei) in ceilings.items():
         if day.over(more_wei, most_wei):
             raise FeeTooHigh(
                 f"{more_wei} wei more than {day.spent_wei} spent and {day.in_flight_wei} in flight"
@@ -185,6 +187,7 @@ def mined(session: Session, slot_id: int, receipt: Receipt, final: bool, now: in
     is pending again, and goes alone.
     """
     slot = session.get_one(Slot, slot_id, with_for_update=True)
+    receipt = within(session.get_one(Attempt, receipt.tx_hash), receipt)
     first = slot.tx_hash != receipt.tx_hash
     if first:
         metrics.MINED.labels(str(receipt.succeeded).lower()).inc()
@@ -208,6 +211,12 @@ def mined(session: Session, slot_id: int, receipt: Receipt, final: bool, now: in
     if final and batch:
         count_saved(slot, receipt.gas_used, settled, len(carried))
     return slot
+
+
+def within(attempt: Attempt, receipt: Receipt) -> Receipt:
+    """The receipt, with no more gas and fees than were signed: beyond them it is one node's lie."""
+    gas_used = min(receipt.gas_used, int(attempt.fees["gas"]))
+    return replace(receipt, gas_used=gas_used, fee_wei=min(receipt.fee_wei, attempt.max_fee_wei))
 
 
 def count_saved(slot: Slot, gas_used: int, settled: int, carried: int) -> None:

@@ -5,7 +5,7 @@ from contextlib import suppress
 from otc_sdk import calls, messages
 from otc_sdk.messages import Verify1271
 from otc_sdk.policy import State, allows
-from otc_sdk.roles import Role
+from otc_sdk.roles import TRADERS, Role
 from otc_sdk.terms import Terms
 from sqlmodel import Session, col, func, select
 
@@ -207,7 +207,7 @@ def send(
 def contract_signers(
     platform: Platform, order: Order, settlement: Settlement, signed: dict[Role, bytes]
 ) -> list[Role]:
-    """Whose signatures are not their own key's."""
+    """Whose signatures are not their own key's, of the traders: the panel is the platform's own."""
     terms, order_id = Terms.from_dict(order.terms), bytes.fromhex(order.id[2:])
     message = messages.settlement(
         platform.domain, order_id, settlement.to_buyer_units, settlement.valid_until
@@ -215,7 +215,7 @@ def contract_signers(
     return [
         role
         for role, signature in signed.items()
-        if not messages.is_by_key(terms.holder(role), message, signature)
+        if role in TRADERS and not messages.is_by_key(terms.holder(role), message, signature)
     ]
 
 

@@ -11,7 +11,7 @@ from structlog.contextvars import bound_contextvars
 
 from coordinator.db.intents import Attempt, Slot
 from coordinator.db.session import transaction
-from coordinator.domain import batches, fees
+from coordinator.domain import fees, gas
 from coordinator.services import chain, metrics, sending
 from coordinator.services.ports import Call, ChainSender, FeeTooHigh, NodeDown, Receipt, Reverted
 
@@ -37,6 +37,8 @@ class Flight:
     ) -> None:
         self.engine, self.chain_id, self.node = engine, chain_id, node
         self.final_number, self.now, self.max_day_fee_wei = final_number, now, max_day_fee_wei
+        # Whether something went on so badly that another node should be asked first.
+        self.doubts = False
 
     def follow_all(self, look_back: bool) -> None:
         """With `look_back`, also what had been final."""
@@ -59,6 +61,7 @@ class Flight:
         try:
             act()
         except (NodeDown, Reverted, FeeTooHigh) as error:
+            self.doubts = True
             log.warning("held up", sender=self.node.address, nonce=nonce, error=str(error))
 
     def follow(self, slot: Slot, count: int, final: int) -> None:
@@ -117,6 +120,7 @@ class Flight:
         newest, now = tried[0], self.now()
         age = now - newest.signed_at
         if age >= fees.REPLACE_AFTER_SECONDS:
+            self.doubts = True  # one node's low fees, or its old blocks, may be why
             today = self.node.quote()
             if fees.is_stuck(newest.fees, today, age, len(tried), first):
                 newest = self.replace(slot, newest, today)
@@ -164,8 +168,7 @@ class Flight:
         """
         call, now = Call(self.node.address, "0x"), self.now()
         estimate = self.node.simulate(call)
-        gas, today = batches.with_margin(estimate), self.node.quote()
-        signed = self.node.sign(call, nonce, gas, today)
+        signed = self.node.sign(call, nonce, gas.with_margin(estimate), self.node.quote())
         slot = sending.new_slot(
             self.chain_id, self.node.address, nonce, call, (estimate, estimate), now
         )

@@ -15,7 +15,7 @@ from structlog.contextvars import bound_contextvars
 from coordinator.db.intents import Intent
 from coordinator.db.process_lock import LockTaken, ProcessLock
 from coordinator.db.session import transaction
-from coordinator.domain import batches, fees
+from coordinator.domain import batches, fees, gas
 from coordinator.services import claims, sender_keys, sending
 from coordinator.services.claims import is_agreement, is_dispute
 from coordinator.services.ports import Call, ChainSender, FeeTooHigh, NodeDown, Reverted
@@ -28,9 +28,6 @@ MAX_INTENTS_PER_STEP = 20
 MAX_IN_FLIGHT = 16
 # The last of them are for disputes: a queue of settlements must not delay one.
 DISPUTES_IN_FLIGHT = 4
-# Every verb takes less than 400,000; more is a party's contract signature burning our coins, or
-# what some chains add for their data on another.
-MAX_GAS = 1_000_000
 # A contract's signature can be good when tried and bad when mined. Then its traders send, and pay.
 MAX_REVERTED_SETTLEMENTS, MAX_REVERTED_DISPUTES = 10, 3
 # Then what was found good is sent: a signer's contract can take its time. Shorter than a claim.
@@ -92,13 +89,15 @@ class Sender:
         now: Callable[[], int],
         escrow: str,
         max_day_fee_wei: int = MAX_DAY_FEE_WEI,
-        max_gas: int = MAX_GAS,
+        max_gas: int = gas.MAX_GAS,
     ) -> None:
         self.engine, self.chain_id, self.node = engine, chain_id, node
         self.now, self.escrow = now, escrow
         self.max_day_fee_wei, self.max_gas = max_day_fee_wei, max_gas
         self.flight = Flight(engine, chain_id, node, final_number, now, max_day_fee_wei)
         self.lock = ProcessLock(engine, f"sender:{chain_id}:{node.address}")
+        # Whether another node should be asked first: this one's answers led nowhere.
+        self.doubts = False
         # As of the newest look.
         self.looked_at, self.count, self.in_flight = 0, 0, 0
         self.fees: fees.Fees = {}
@@ -113,6 +112,9 @@ class Sender:
     def step(self) -> bool:
         """Send what is new, then look after what is in flight; True if more waits."""
         self.hold_lock()
+        if self.doubts or self.flight.doubts:
+            self.node.turn()
+            self.doubts = self.flight.doubts = False
         with transaction(self.engine) as session:
             due = claims.any_due(session, self.chain_id, self.now())
         idle = self.now() - self.looked_at >= LOOK_SECONDS
@@ -125,17 +127,24 @@ class Sender:
         condition = self.look()
         if not due or condition == "empty":
             return False
+        more = self.take_up(self.send_disputes, disputes=True)
+        if condition not in ("full", "over_budget"):
+            more = self.take_up(self.send_settlements, disputes=False) or more
+        return more and self.room() > 0
+
+    def take_up(self, send: Callable[[Sequence[Intent]], None], disputes: bool) -> bool:
+        """Claim what waits of one kind, however much of the other does; True if more may wait."""
         with transaction(self.engine) as session:
             claimed = claims.claim(
                 session, self.chain_id, self.node.address, self.now(), MAX_INTENTS_PER_STEP,
-                disputes_only=condition in ("full", "over_budget"),
+                disputes,
             )  # fmt: skip
         try:
-            self.dispatch(claimed)
+            send(claimed)
         finally:
             with transaction(self.engine) as session:
                 claims.release(session, self.node.address, claimed)
-        return len(claimed) == MAX_INTENTS_PER_STEP and self.room() > 0
+        return len(claimed) == MAX_INTENTS_PER_STEP
 
     def look(self) -> str:
         """How key and fees are; kept where the operator sees it, logged when it changes."""
@@ -145,7 +154,7 @@ class Sender:
         with transaction(self.engine) as session:
             self.in_flight = sending.unconfirmed(session, self.chain_id, address)
             in_flight_wei = sender_keys.in_flight_wei(session, self.chain_id, address)
-            day = sender_keys.fees_of_day(session, self.chain_id, now)
+            day = sender_keys.counted_of_day(session, self.chain_id, now, self.max_day_fee_wei)
             condition = fees.condition_of(balance, in_flight_wei, self.fees)
             if condition != "empty" and self.room() <= 0:
                 condition = "full"
@@ -155,6 +164,8 @@ class Sender:
         if changed:
             say = log.info if condition == "ok" else log.warning
             say("key", address=address, condition=condition, balance_wei=balance)
+        if condition in ("empty", "over_budget"):
+            self.doubts = True
         self.looked_at = now
         return condition
 
@@ -162,22 +173,21 @@ class Sender:
         """How many more transactions may be in flight; a dispute finds some more."""
         return MAX_IN_FLIGHT - DISPUTES_IN_FLIGHT - self.in_flight
 
-    def dispatch(self, claimed: Sequence[Intent]) -> None:
-        """Disputes at once; settlements when all are known, for some may go together.
-
-        Each has its time: slow signers of disputes must not keep every settlement waiting.
-        """
-        for found in self.examined([i for i in claimed if is_dispute(i)]):
+    def send_disputes(self, claimed: Sequence[Intent]) -> None:
+        """Each at once."""
+        for found in self.examined(claimed):
             if self.room() + DISPUTES_IN_FLIGHT > 0:
-                with self.held_up([found.intent]):
-                    call = Call(found.intent.to, found.intent.data)
-                    self.send([found], call, found.estimate)
-        ready = list(self.examined([i for i in claimed if not is_dispute(i)]))
-        for found in self.send_batches(ready):
+                self.send_alone(found)
+
+    def send_settlements(self, claimed: Sequence[Intent]) -> None:
+        """When all are known, for some may go together."""
+        for found in self.send_batches(list(self.examined(claimed))):
             if self.room() > 0:
-                with self.held_up([found.intent]):
-                    call = Call(found.intent.to, found.intent.data)
-                    self.send([found], call, found.estimate)
+                self.send_alone(found)
+
+    def send_alone(self, found: Ready) -> None:
+        with self.held_up([found.intent]):
+            self.send([found], Call(found.intent.to, found.intent.data), found.estimate)
 
     def examined(self, intents: Sequence[Intent]) -> Iterator[Ready]:
         """Those that are to be sent now, as long as looking at them takes no longer than it may."""
@@ -202,6 +212,7 @@ class Sender:
             except Taken as error:
                 log.info("taken", error=str(error))
             except (NodeDown, FeeTooHigh) as error:
+                self.doubts = True
                 for intent in intents:
                     # What waits for a cheaper time is logged once, not at each look.
                     if isinstance(error, NodeDown) or not intent.reason:
@@ -217,7 +228,7 @@ class Sender:
         try:
             self.require_patience(intent)
             estimate = self.node.simulate(Call(intent.to, intent.data))
-            if batches.with_margin(estimate) > self.max_gas:
+            if gas.with_margin(estimate) > self.max_gas:
                 raise Reverted(f"TooExpensive(gas={estimate}, most={self.max_gas})")
         except Reverted as refusal:
             self.refused(intent, str(refusal))
@@ -273,7 +284,11 @@ class Sender:
         if batch is None or not batch.pays():
             return list(items)
         with self.held_up([r.intent for r in batch.items]):
-            self.send(batch.items, batch.call, batch.gas_used)
+            try:
+                self.send(batch.items, batch.call, batch.gas_used)
+            except FeeTooHigh as error:  # which one of them may not be
+                log.info("no batch", error=str(error))
+                return list(items)
         return [r for r in items if r not in batch.items]
 
     def try_batch(self, items: Sequence[Ready]) -> Batch | None:
@@ -288,11 +303,11 @@ class Sender:
     def send(self, items: Sequence[Ready], call: Call, estimate: int) -> None:
         """Give intents a nonce and broadcast them. Raises NodeDown, FeeTooHigh or Taken."""
         singles = [r.estimate for r in items]
-        gas = batches.gas_limit(singles) if len(items) > 1 else batches.with_margin(estimate)
+        limit = batches.gas_limit(singles) if len(items) > 1 else gas.with_margin(estimate)
         intents, address, now = [r.intent for r in items], self.node.address, self.now()
         with transaction(self.engine) as session:
             nonce = sending.next_nonce(session, self.chain_id, address, self.count)
-            signed = self.node.sign(call, nonce, gas, self.fees)
+            signed = self.node.sign(call, nonce, limit, self.fees)
             # Whom a dispute defends must not pay for others' settlements; once, for nothing.
             exempt = is_dispute(intents[0]) and estimate <= MAX_EXEMPT_GAS
             by_contract = any(intent.contract_signers for intent in intents)

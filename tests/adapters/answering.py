@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import httpx
+
 
 @contextmanager
 def serving(answer_to: Callable[[bytes], bytes]) -> Iterator[str]:
@@ -51,3 +53,30 @@ def saying(answer: dict[str, Any], chain_id: int = 1) -> Iterator[str]:
 
     with serving(answer_to) as url:
         yield url
+
+
+Lie = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+@contextmanager
+def lying(honest: str, lies: dict[str, Lie]) -> Iterator[str]:
+    """A node that passes on what another says, but changes its answers to these methods."""
+
+    def answer_to(request: bytes) -> bytes:
+        headers = {"content-type": "application/json"}
+        said = httpx.post(honest, content=request, headers=headers, trust_env=False).json()
+        asked = json.loads(request)
+        lie = lies.get(asked["method"]) if isinstance(asked, dict) else None
+        return json.dumps(said if lie is None else lie(said)).encode()
+
+    with serving(answer_to) as url:
+        yield url
+
+
+def result(value: Any) -> Lie:
+    """A lie that is the same whatever the truth."""
+    return lambda said: {"jsonrpc": "2.0", "id": said["id"], "result": value}
+
+
+def refusal(error: dict[str, Any]) -> Lie:
+    return lambda said: {"jsonrpc": "2.0", "id": said["id"], "error": error}

@@ -6,8 +6,9 @@ import pytest
 from otc_sdk.chain import explain
 from web3.exceptions import ContractLogicError
 
+from coordinator.domain.gas import MAX_GAS
 from coordinator.services.ports import Receipt, Reverted
-from coordinator.workers.sender import MAX_GAS, MAX_RETRY_SECONDS, RETRY_REFUSED_SECONDS
+from coordinator.workers.sender import MAX_RETRY_SECONDS, RETRY_REFUSED_SECONDS
 from tests.sending.world import SendingWorld
 from tests.world import AMOUNT, BUYER, SELLER, STRANGER
 

@@ -8,9 +8,9 @@ from otc_sdk import calls
 from coordinator.db.intents import Intent, Slot
 from coordinator.db.session import transaction
 from coordinator.domain import fees
+from coordinator.domain.fees import CONTRACTS_PART_OF_DAY
 from coordinator.services import sender_keys
 from coordinator.services.ports import Call, NodeDown
-from coordinator.services.sending import CONTRACTS_PART_OF_DAY
 from coordinator.workers.sender import (
     MAX_EXAMINING_SECONDS,
     MAX_INTENTS_PER_STEP,

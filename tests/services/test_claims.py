@@ -25,12 +25,12 @@ def test_two_keys_never_work_on_the_same_intent(books: Books) -> None:
 
 
 def test_two_keys_that_claim_together_share(books: Books) -> None:
-    books.enqueue("dispute:a")
-    books.enqueue("b")
+    books.enqueue("a")
+    books.enqueue("b", books.world.place(books.ad_id))
     with Session(books.world.engine) as one, Session(books.world.engine) as two:
-        first = claims.claim(one, CHAIN, SENDER, books.world.now, 1)
-        second = claims.claim(two, CHAIN, OTHER, books.world.now, 2)
-        assert [intent.key for intent in first] == ["dispute:a"]
+        first = claims.claim(one, CHAIN, SENDER, books.world.now, 1, disputes=False)
+        second = claims.claim(two, CHAIN, OTHER, books.world.now, 2, disputes=False)
+        assert [intent.key for intent in first] == ["a"]
         assert [intent.key for intent in second] == ["b"], "without waiting for the first"
 
 
@@ -64,11 +64,11 @@ def test_one_settlement_of_an_order_at_a_time(books: Books) -> None:
     assert "settle:2" in books.claim()
 
 
-def test_disputes_go_first(books: Books) -> None:
-    for key in ("settle:1", "dispute:1"):
-        books.enqueue(key)
-    assert books.claim() == ["dispute:1", "settle:1"]
-    assert books.claim(disputes_only=True) == ["dispute:1"]
+def test_disputes_take_no_settlements_place(books: Books) -> None:
+    for key in ("dispute:1", "dispute:2", "settle:1"):
+        books.enqueue(key, books.world.place(books.ad_id))
+    assert books.claim_kind(disputes=True, limit=1) == ["dispute:1"]
+    assert books.claim_kind(disputes=False, limit=1) == ["settle:1"]
 
 
 def test_one_that_is_refused_for_now_holds_up_no_other(books: Books) -> None:

@@ -42,6 +42,9 @@ class Fault(StrEnum):
     STATE_INVENTED = "a dispute or a refund request that never was"
     CODE_INVENTED = "code where there is none, or none where there is some"
     NONCE_WRONG = "more or fewer transactions than an account sent"
+    ESTIMATE_WRONG = "far more or less gas than a call needs"
+    FEES_WRONG = "fees that nobody asks for, or that nobody takes"
+    COINS_DENIED = "no coins where there are some"
 
 
 LINE = (
@@ -52,16 +55,21 @@ NODE = (Fault.EMPTY_LOGS, Fault.STALE)
 LIES = (
     Fault.LOGS_OMITTED, Fault.LOGS_INVENTED, Fault.LOGS_CHANGED, Fault.LOGS_MOVED, Fault.FUTURE,
     Fault.HEAD_INVENTED, Fault.RECEIPT_DENIED, Fault.RECEIPT_INVENTED, Fault.BALANCE_INFLATED,
-    Fault.STATE_INVENTED, Fault.CODE_INVENTED, Fault.NONCE_WRONG,
+    Fault.STATE_INVENTED, Fault.CODE_INVENTED, Fault.NONCE_WRONG, Fault.ESTIMATE_WRONG,
+    Fault.FEES_WRONG, Fault.COINS_DENIED,
 )  # fmt: skip
 # About what is asked for seldom, and mostly while all else is calm; they keep nobody from working.
-SELDOM = (Fault.RECEIPT_DENIED, Fault.RECEIPT_INVENTED, Fault.STATE_INVENTED)
+SELDOM = (
+    Fault.RECEIPT_DENIED, Fault.RECEIPT_INVENTED, Fault.STATE_INVENTED, Fault.ESTIMATE_WRONG,
+    Fault.FEES_WRONG, Fault.COINS_DENIED,
+)  # fmt: skip
 # After one of these, what is seen (not what is final) may differ from the chain.
 CONTENT = (Fault.EMPTY_LOGS, *LIES)
 MAX_LAG_BLOCKS = 4
 LYING_RATE = 0.3
 LIE_UNITS = 10**12
 LIE_SECONDS = 86_400
+LIE_WEI = 10**18
 MAX_LIE_BLOCKS = 1000
 BALANCE_OF, STATE_OF = "0x" + node.BALANCE_OF.hex(), "0x" + node.STATE_OF.hex()
 
@@ -236,9 +244,12 @@ def no_receipt(receipt: Json | None, params: list[Any], chance: Random) -> None:
 
 
 def made_up_receipt(receipt: Json | None, params: list[Any], chance: Random) -> Json:
-    """A failure in place of a success; or mined and successful, in a block that nobody knows."""
+    """A failure in place of a success, or a price that was not signed; or mined and successful, in
+    a block that nobody knows.
+    """
     if receipt is not None:
-        return {**receipt, "status": "0x0", "logs": []}
+        lies = {"status": "0x0", "logs": []}, {"effectiveGasPrice": hex(LIE_WEI)}
+        return {**receipt, **chance.choice(lies)}
     return {
         "transactionHash": params[0], "transactionIndex": "0x0", "blockHash": "0x" + "66" * 32,
         "blockNumber": "0x1", "from": "0x" + "00" * 20, "to": "0x" + "00" * 20,
@@ -270,6 +281,21 @@ def other_count(answer: str, params: list[Any], chance: Random) -> str:
     return hex(max(0, int(answer, 16) + chance.choice((-1, 1, 2, 3))))
 
 
+def other_gas(answer: str, params: list[Any], chance: Random) -> str:
+    return hex(chance.choice((1, 30_000, 10**7)))
+
+
+def other_fees(history: Json, params: list[Any], chance: Random) -> Json:
+    """Of every block, and of the next."""
+    said = hex(chance.choice((1, LIE_WEI)))
+    history["baseFeePerGas"] = [said for _ in history["baseFeePerGas"]]
+    return history
+
+
+def no_coins(answer: str, params: list[Any], chance: Random) -> str:
+    return "0x0"
+
+
 CHANGES: dict[tuple[Fault, str], Callable[[Any, list[Any], Random], Any]] = {
     (Fault.EMPTY_LOGS, "eth_getLogs"): no_logs,
     (Fault.LOGS_OMITTED, "eth_getLogs"): fewer_logs,
@@ -284,4 +310,7 @@ CHANGES: dict[tuple[Fault, str], Callable[[Any, list[Any], Random], Any]] = {
     (Fault.STATE_INVENTED, "eth_call"): other_state,
     (Fault.CODE_INVENTED, "eth_getCode"): other_code,
     (Fault.NONCE_WRONG, "eth_getTransactionCount"): other_count,
+    (Fault.ESTIMATE_WRONG, "eth_estimateGas"): other_gas,
+    (Fault.FEES_WRONG, "eth_feeHistory"): other_fees,
+    (Fault.COINS_DENIED, "eth_getBalance"): no_coins,
 }

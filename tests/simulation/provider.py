@@ -1,6 +1,7 @@
 """A line to a node as a web3 provider in the same process: no sockets, the same exceptions."""
 
 import json
+import time
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from typing import Any
@@ -53,9 +54,13 @@ class Inline(Executor):
         return future
 
 
-def web3_over(*lines: Line, boundary: Callable[[], None] = lambda: None) -> Web3:
+def web3_over(
+    *lines: Line,
+    boundary: Callable[[], None] = lambda: None,
+    clock: Callable[[], float] = time.monotonic,
+) -> Web3:
     """A client as coordinator.adapters.chain.node.open_web3 makes it."""
     providers: Any = [InProcess(line, boundary) for line in lines]
-    w3 = Web3(Failover(providers))
+    w3 = Web3(Failover(providers, clock=clock))
     w3.middleware_onion.inject(ExtraDataToPOAMiddleware, layer=0)
     return w3

@@ -11,7 +11,7 @@ from otc_sdk.policy import State
 from coordinator.adapters.chain.node import Node
 from coordinator.adapters.chain.sender import Account
 from coordinator.domain.chain_logs import TOPICS
-from coordinator.services.ports import NodeDown
+from coordinator.services.ports import Call, NodeDown
 from tests.simulation.bench import AMOUNT, MAX_FEE_WEI, AnvilBench, FakeBench
 from tests.simulation.faults import LIE_SECONDS, LIE_UNITS, Fault, Line
 from tests.simulation.provider import InProcess, web3_over
@@ -151,6 +151,18 @@ def test_state_and_code_that_are_not_there(bench: FakeBench, line: Line) -> None
 def test_transactions_that_were_never_sent(bench: FakeBench, line: Line) -> None:
     line.lies = (Fault.NONCE_WRONG,)
     assert {account_over(line, bench).transaction_count() for _ in range(40)} == {0, 1, 2, 3}
+
+
+def test_figures_that_only_the_sender_reads(bench: FakeBench, line: Line) -> None:
+    account = account_over(line, bench)
+    coins, price = account.balance(), account.quote()["maxFeePerGas"]
+    line.lies = (Fault.COINS_DENIED, Fault.FEES_WRONG, Fault.ESTIMATE_WRONG)
+    assert {account.balance() for _ in range(20)} == {coins, 0}
+    prices = {account.quote()["maxFeePerGas"] for _ in range(40)}
+    assert len(prices) == 3
+    assert min(prices) < price < max(prices)
+    call = Call(bench.token, "0x" + calls.transfer(bench.token, 1).hex())
+    assert {1, 30_000, 10**7} < {account.simulate(call) for _ in range(60)}
 
 
 @pytest.mark.parametrize(

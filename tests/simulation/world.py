@@ -181,7 +181,9 @@ class Simulation(World):
     def account(self, index: int) -> Account:
         """A gas-paying key; as in production, it asks the first node that answers."""
         account = Account("http://node", DOMAIN.chain_id, GAS_KEYS[index], MAX_FEE_WEI)
-        account.w3 = web3_over(*self.lines, boundary=self.boundaries.passed)
+        account.w3 = web3_over(
+            *self.lines, boundary=self.boundaries.passed, clock=lambda: float(self.truth.now)
+        )
         return account
 
     def build(self, name: str) -> Any:

@@ -1,7 +1,8 @@
 """One JSON-RPC provider over several nodes: the next one answers for one that does not."""
 
 import json
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from requests.exceptions import RequestException
@@ -10,11 +11,15 @@ from web3.exceptions import BadResponseFormat, Web3Exception
 from web3.providers import JSONBaseProvider
 from web3.types import RPCEndpoint, RPCResponse
 
+from coordinator.domain.gas import MAX_GAS, agreeable
+
 TIMEOUT_SECONDS = 10
+REST_SECONDS = 30
 # One node's nonsense must not keep a transaction from the others.
 FAILURES = (RequestException, OSError, Web3Exception, ValueError, TypeError, AttributeError)
 SEND = RPCEndpoint("eth_sendRawTransaction")
 ESTIMATE = RPCEndpoint("eth_estimateGas")
+ASKED_OF_ALL = (SEND, ESTIMATE)
 
 
 class OwnAnswers(HTTPProvider):
@@ -41,53 +46,87 @@ def open_provider(rpc_url: str) -> OwnAnswers:
 
 
 class Failover(JSONBaseProvider):
-    """Asks the node that answered last, then the others. What a node refuses, no other is asked.
+    """Asks the node that answered last, then the others, until one does not refuse.
 
-    A transaction goes to all: one that says to have taken it may drop it. An estimate that is
-    refused is asked of the others: a node behind, or one that lies, must not hold a dispute back.
+    A transaction goes to all: one that says to have taken it may drop it. All estimate, too: a
+    node behind, or one that lies, must neither hold a dispute back nor have it mined in vain.
     """
 
-    def __init__(self, providers: Sequence[HTTPProvider]) -> None:
+    def __init__(
+        self,
+        providers: Sequence[HTTPProvider],
+        max_gas: int = MAX_GAS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         super().__init__()
-        self.providers = list(providers)
+        self.providers, self.max_gas, self.clock = list(providers), max_gas, clock
+        # Until when (by the clock, in seconds) a node that did not answer is asked last.
+        self.rests: dict[HTTPProvider, float] = {}
 
     def make_request(self, method: RPCEndpoint, params: Any) -> RPCResponse:
-        if len(self.providers) > 1 and method in (SEND, ESTIMATE):
-            return self.first_good(method, params, stop=method == ESTIMATE)
-        *first, last = self.providers
-        for provider in first:
-            try:
-                return self.prefer(provider, provider.make_request(method, params))
-            except FAILURES:
-                continue
-        return self.prefer(last, last.make_request(method, params))
+        """The answer of the first that does not refuse, else the first refusal.
 
-    def first_good(self, method: RPCEndpoint, params: Any, stop: bool) -> RPCResponse:
-        """The first answer that has a result, else the first; raises where none answers.
-
-        With `stop`, those after it are not asked.
+        Raises what the first of them failed with where none answers.
         """
         answers: list[RPCResponse] = []
         failures: list[Exception] = []
-        for provider in self.providers:
+        for provider in self.awake_first():
+            if answers and self.is_resting(provider):
+                break
             try:
-                answers.append(provider.make_request(method, params))
+                answers.append(self.ask(provider, method, params))
             except FAILURES as error:
                 failures.append(error)
                 continue
-            if stop and has_result(answers[-1]):
-                break
+            if method not in ASKED_OF_ALL and is_good(method, answers[-1]):
+                self.prefer(provider)
+                return answers[-1]
         if not answers:
             raise failures[0]
-        return next((answer for answer in answers if has_result(answer)), answers[0])
+        good = [answer for answer in answers if is_good(method, answer)] or answers
+        return self.agreeable(good) if method == ESTIMATE else good[0]
 
-    def prefer(self, provider: HTTPProvider, answer: RPCResponse) -> RPCResponse:
+    def ask(self, provider: HTTPProvider, method: RPCEndpoint, params: Any) -> RPCResponse:
+        """One node's answer. Who does not answer at all costs its timeout only now and then."""
+        try:
+            return provider.make_request(method, params)
+        except OSError:  # requests' are, too
+            self.rests[provider] = self.clock() + REST_SECONDS
+            raise
+
+    def is_resting(self, provider: HTTPProvider) -> bool:
+        return self.rests.get(provider, 0) > self.clock()
+
+    def awake_first(self) -> list[HTTPProvider]:
+        return sorted(self.providers, key=self.is_resting)
+
+    def agreeable(self, answers: Sequence[RPCResponse]) -> RPCResponse:
+        """Of estimates the one to go by; of refusals the first."""
+        estimates = [gas_of(answer) for answer in answers]
+        return answers[estimates.index(agreeable(estimates, self.max_gas))]
+
+    def prefer(self, provider: HTTPProvider) -> None:
         """Who has answered is asked first from now on."""
         if provider is not self.providers[0]:
             self.providers.sort(key=lambda one: one is not provider)
-        return answer
+
+    def turn(self) -> None:
+        """Begin with the next node from now on."""
+        self.providers.append(self.providers.pop(0))
 
 
-def has_result(answer: RPCResponse) -> bool:
-    """A hash or a number, and neither an error nor nonsense."""
+def is_good(method: RPCEndpoint, answer: RPCResponse) -> bool:
+    """No refusal; of a transaction or an estimate, no nonsense either."""
+    if method not in ASKED_OF_ALL:
+        return answer.get("error") is None
+    if method == ESTIMATE and gas_of(answer) < 0:
+        return False
     return str(answer.get("result")).startswith("0x")
+
+
+def gas_of(answer: RPCResponse) -> int:
+    """Below zero if that is no number."""
+    try:
+        return int(str(answer.get("result")), 16)
+    except ValueError:
+        return -1

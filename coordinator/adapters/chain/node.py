@@ -16,6 +16,7 @@ from web3.types import RPCEndpoint
 
 from coordinator.adapters.chain.failover import Failover, open_provider
 from coordinator.domain.chain_logs import checksummed
+from coordinator.domain.gas import MAX_GAS
 from coordinator.services import metrics
 from coordinator.services.ports import Header, NodeDown, RawLog
 
@@ -61,9 +62,9 @@ def outage(function: Callable[P, R]) -> Callable[P, R]:
     return wrapped
 
 
-def open_web3(*rpc_urls: str) -> Web3:
-    """A client of the first node that answers."""
-    w3 = Web3(Failover([open_provider(url) for url in rpc_urls]))
+def open_web3(*rpc_urls: str, max_gas: int = MAX_GAS) -> Web3:
+    """A client of the first node that answers; estimates above `max_gas` are of no use to it."""
+    w3 = Web3(Failover([open_provider(url) for url in rpc_urls], max_gas))
     # Blocks of BNB chain and other proof-of-authority chains carry longer extra data.
     w3.middleware_onion.inject(ExtraDataToPOAMiddleware, layer=0)
     return w3

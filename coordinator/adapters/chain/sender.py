@@ -21,6 +21,7 @@ from web3.exceptions import (
 from coordinator.adapters.chain.node import bounded, open_web3, outage, quantity, word
 from coordinator.domain import fees as rules
 from coordinator.domain.chain_logs import ESCROW_TOPICS
+from coordinator.domain.gas import MAX_GAS
 from coordinator.services.ports import (
     Call,
     FeeTooHigh,
@@ -42,7 +43,9 @@ MISSING = ("not found", "not supported", "not available", "unsupported", "unknow
 
 
 class Account:
-    """A ChainSender. `max_fee_wei` is the most that one transaction may cost."""
+    """A ChainSender. `max_fee_wei` is the most that one transaction may cost, `max_gas` the most
+    gas that one may be given: nodes that estimate more are not gone by while others do not.
+    """
 
     def __init__(
         self,
@@ -51,8 +54,9 @@ class Account:
         account: BaseAccount,
         max_fee_wei: int,
         more_rpc_urls: Sequence[str] = (),
+        max_gas: int = MAX_GAS,
     ) -> None:
-        self.w3 = open_web3(rpc_url, *more_rpc_urls)
+        self.w3 = open_web3(rpc_url, *more_rpc_urls, max_gas=max_gas)
         self.chain_id, self.account, self.max_fee_wei = chain_id, account, max_fee_wei
         # Until then (monotonic seconds) batches are not tried: a node did not know how.
         self.no_simulation_until = 0.0
@@ -150,6 +154,10 @@ class Account:
             fees={**fees, "gas": gas},
             max_fee_wei=cost,
         )
+
+    def turn(self) -> None:
+        provider: Any = self.w3.provider
+        provider.turn()
 
     def broadcast(self, raw: str) -> None:
         try:
