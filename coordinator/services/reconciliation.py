@@ -38,9 +38,12 @@ class Target:
 def due(session: Session, chain_id: int, now: int, limit: int) -> list[Target]:
     """Orders to compare with the chain: those whose buyers wait to be told to pay, others that
     changed, then the longest unchecked.
+
+    A short deposit tells nobody to pay: dust in any number of vaults goes before nobody.
     """
     changed = col(Escrow.checked_number) < col(Escrow.changed_number)
-    waiting = and_(changed, Order.status == OrderStatus.PENDING)
+    whole = col(Escrow.final_units) >= col(Order.amount_units)
+    waiting = and_(changed, whole, Order.status == OrderStatus.PENDING)
     rested = or_(col(Escrow.difference).is_(None), col(Escrow.checked_at) <= now - RETRY_SECONDS)
     ended = col(Order.status).in_(list(ENDED))
     old = and_(not_(ended), col(Escrow.checked_at) <= now - EVERY_SECONDS)
