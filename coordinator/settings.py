@@ -2,16 +2,21 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, TypeAdapter, ValidationInfo, field_validator
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
+
+from coordinator.db.session import postgresql_url
+
+TEXTS = TypeAdapter(list[str])
 
 
 class Settings(BaseSettings):
@@ -24,7 +29,7 @@ class Settings(BaseSettings):
 
     rpc_url: str = "http://127.0.0.1:8545"
     # More nodes of the same chain, of other operators: what cannot be undone needs all of them.
-    more_rpc_urls: list[str] = Field(default=[], max_length=7)
+    more_rpc_urls: Annotated[list[str], NoDecode] = Field(default=[], max_length=7)
     # A node's WebSocket, whose new blocks wake the watcher; empty for none.
     ws_url: str = ""
     chain_id: int
@@ -43,7 +48,9 @@ class Settings(BaseSettings):
     ruling_window_seconds: int = Field(default=3 * 86_400, ge=3600, le=60 * 86_400)
     final_window_seconds: int = Field(default=7 * 86_400, ge=3600, le=60 * 86_400)
     default_buyer_bps: int = Field(default=5000, ge=0, le=10_000)
-    payment_methods: list[str] = ["bank_transfer", "sepa", "pix", "upi", "cash"]
+    payment_methods: Annotated[list[str], NoDecode] = [
+        "bank_transfer", "sepa", "pix", "upi", "cash",
+    ]  # fmt: skip
 
     api_host: str = "127.0.0.1"
     api_port: int = Field(default=8000, ge=1, le=65_535)
@@ -75,7 +82,7 @@ class Settings(BaseSettings):
     # A keystore's password comes as otc_sdk.keystore describes.
     sender_keystore: Path | None = None
     # Several keys that send in parallel; they come before the single one.
-    sender_keystores: list[Path] = Field(default=[], max_length=16)
+    sender_keystores: Annotated[list[Path], NoDecode] = Field(default=[], max_length=16)
     # The most that one transaction may cost, in wei.
     max_fee_wei: int = Field(default=10**17, ge=0)
     # The most that all settlements may cost in 24 hours, in wei.
@@ -94,6 +101,28 @@ class Settings(BaseSettings):
     metrics_port: int = Field(default=0, ge=0, le=65_531)
     log_format: Literal["json", "console"] = "json"
     poll_seconds: float = Field(default=0.5, gt=0, le=60)
+
+    @field_validator("database_url", "cosigner_database_url")
+    @classmethod
+    def require_postgresql(cls, url: str | None, info: ValidationInfo) -> str | None:
+        if url is not None:
+            try:
+                postgresql_url(url)
+            except ValueError as error:
+                raise ValueError(f"{variable(info)} {error}") from None
+        return url
+
+    @field_validator("more_rpc_urls", "payment_methods", "sender_keystores", mode="before")
+    @classmethod
+    def read_list(cls, given: Any, info: ValidationInfo) -> Any:
+        """Where pydantic-settings decoded it, its error would be no ValidationError."""
+        if not isinstance(given, str):
+            return given
+        try:
+            return TEXTS.validate_json(given)
+        except ValueError:
+            form = 'must be a JSON list of texts, such as ["one", "two"]'
+            raise ValueError(f"{variable(info)} {form}") from None
 
     @field_validator("ws_url")
     @classmethod
@@ -116,6 +145,12 @@ class Settings(BaseSettings):
     @property
     def cosigner_url(self) -> str:
         return f"http://{self.cosigner_host}:{self.cosigner_port}"
+
+
+def variable(info: ValidationInfo) -> str:
+    """The environment's name of the field that is validated."""
+    name = f"{info.field_name}".upper()
+    return name if name == "DATABASE_URL" else f"OTC_{name}"
 
 
 def is_websocket(url: str) -> bool:

@@ -11,7 +11,7 @@ from otc_sdk.keystore import PASSWORD, PRIVATE_KEY
 from prometheus_client import start_http_server
 
 from coordinator.adapters import logs
-from coordinator.db.session import DatabaseDown
+from coordinator.db.session import DatabaseDown, postgresql_url
 from coordinator.services.ports import KeyDown, NodeDown
 from coordinator.settings import Settings
 
@@ -23,9 +23,12 @@ PROCESSES = ("cosigner", "watcher", "sender", "keeper", "api")
 
 def secrets_of(settings: Settings) -> set[str]:
     """What the settings hold that must not be in a log."""
-    urls = [urlsplit(url) for url in (settings.database_url, *settings.rpc_urls, settings.ws_url)]
+    urls = [urlsplit(url) for url in (*settings.rpc_urls, settings.ws_url)]
+    # As SQLAlchemy reads them: what it takes for a password is not always one to urlsplit.
+    books = [postgresql_url(url) for url in (settings.database_url, settings.cosigner_books_url)]
     tokens = (settings.cosigner_token, settings.metrics_token)
-    known = {*(token.get_secret_value() for token in tokens), *(url.password or "" for url in urls)}
+    known = {token.get_secret_value() for token in tokens}
+    known |= {url.password or "" for url in urls} | {url.password or "" for url in books}
     known |= {os.environ.get(name, "") for name in (PRIVATE_KEY, PASSWORD)}
     return known - {""}
 

@@ -136,14 +136,13 @@ def turn(stop: bool, why: str, data_dir: Path | None, as_json: bool) -> None:
 @contextmanager
 def books(data_dir: Path | None) -> Iterator["Engine"]:
     """The co-signer's database. Raises OtcError for what goes wrong with it."""
-    from sqlalchemy.exc import ArgumentError
-
     from coordinator.db.session import make_engine, require_up
 
+    name, url = url_of_books(data_dir)
     try:
-        engine = make_engine(url_of_books(data_dir))
-    except ArgumentError as error:
-        raise OtcError("the co-signer's database has no URL of PostgreSQL") from error
+        engine = make_engine(url)
+    except ValueError as error:
+        raise OtcError(f"{name} {error}") from None
     try:
         with failures():
             require_up(engine)
@@ -169,10 +168,12 @@ def failures() -> Iterator[None]:
         raise OtcError(f"the co-signer's database: {error.orig}") from error
 
 
-def url_of_books(data_dir: Path | None) -> str:
-    """Of the environment, whatever other settings it lacks: a stop must not wait for them."""
+def url_of_books(data_dir: Path | None) -> tuple[str, str]:
+    """(whose it is, URL), of the environment whatever other settings it lacks: a stop must not
+    wait for them.
+    """
     if data_dir is None:
         for name in ("OTC_COSIGNER_DATABASE_URL", "DATABASE_URL"):
             if os.environ.get(name):
-                return os.environ[name]
-    return settings_of(data_dir).cosigner_books_url
+                return name, os.environ[name]
+    return "the co-signer's database", settings_of(data_dir).cosigner_books_url

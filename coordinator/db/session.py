@@ -3,13 +3,16 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import Engine, create_engine, text
-from sqlalchemy.exc import OperationalError
+from psycopg import ProgrammingError
+from psycopg.conninfo import make_conninfo
+from sqlalchemy import URL, Engine, create_engine, make_url, text
+from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlalchemy.orm.exc import StaleDataError
 from sqlmodel import Session
 
 from coordinator.domain.errors import Conflict
 
+DRIVER = "postgresql+psycopg"
 POOL_SIZE = 10
 CONNECT_TIMEOUT_SECONDS = 5
 # A lock that is waited for longer is a fault, not a queue.
@@ -20,12 +23,27 @@ class DatabaseDown(Exception):
     """The database does not answer."""
 
 
+def postgresql_url(given: str) -> URL:
+    """Raises ValueError, which does not repeat what was given: it may hold a password."""
+    try:
+        url = make_url(given)
+        if url.drivername not in ("postgresql", DRIVER):
+            raise ValueError("another database")
+        url = url.set(drivername=DRIVER)
+        _, options = url.get_dialect()().create_connect_args(url)
+        make_conninfo(**options)
+    except (ArgumentError, ValueError, ProgrammingError):
+        raise ValueError(
+            "must be postgresql://USER:PASSWORD@HOST:PORT/NAME with no options but libpq's, and "
+            "special characters as %XX"
+        ) from None
+    return url
+
+
 def make_engine(url: str) -> Engine:
-    """Engine for a PostgreSQL URL (psycopg 3)."""
-    if url.startswith("postgresql://"):
-        url = "postgresql+psycopg://" + url.removeprefix("postgresql://")
+    """Engine for a PostgreSQL URL (psycopg 3). Raises ValueError as postgresql_url does."""
     return create_engine(
-        url,
+        postgresql_url(url),
         pool_size=POOL_SIZE,
         max_overflow=POOL_SIZE,
         pool_pre_ping=True,

@@ -2,7 +2,6 @@
 
 from otc_sdk.errors import ChainError, OtcError
 from sqlalchemy import Engine
-from sqlalchemy.exc import ArgumentError
 from sqlmodel import select
 from web3 import Web3
 from web3.exceptions import BlockNotFound, Web3Exception
@@ -18,8 +17,8 @@ def prepare_database(url: str, w3: Web3) -> None:
     """Bring it to the newest schema. Raises OtcError if it is down or follows another chain."""
     try:
         engine = make_engine(url)
-    except ArgumentError as error:
-        raise OtcError("DATABASE_URL is not the URL of a PostgreSQL database") from error
+    except ValueError as error:
+        raise OtcError(f"DATABASE_URL {error}") from None
     try:
         require_up(engine)
         upgrade(engine)

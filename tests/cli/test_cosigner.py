@@ -29,6 +29,15 @@ def test_a_database_that_does_not_answer(otc: Otc) -> None:
     assert "secret" not in result.output
 
 
+@pytest.mark.parametrize("name", ["DATABASE_URL", "OTC_COSIGNER_DATABASE_URL"])
+def test_what_is_no_database(otc: Otc, name: str) -> None:
+    """Found: a port that is none was a traceback, another scheme did not name its setting."""
+    for url in ("postgresql://otc:secret@127.0.0.1:x/otc", "postgres://otc:secret@127.0.0.1/otc"):
+        result = otc("cosigner", "stop", "--why", "x", **{name: url})
+        refused(result, f"{name} must be postgresql://")
+        assert "secret" not in result.output
+
+
 def test_a_database_without_the_tables(otc: Otc, database_server: DatabaseServer) -> None:
     name = database_server.create_empty()
     url = database_server.url(name)

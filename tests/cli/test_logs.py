@@ -84,5 +84,8 @@ def test_a_wrong_setting_is_one_line_without_its_value(otc: Otc, settings: Setti
     wrong = otc("worker", "watcher", **settings, OTC_WS_URL=f"https://user:{SECRET}@127.0.0.1")
     refused(wrong, "OTC_WS_URL must be ws://HOST or wss://HOST")
     assert SECRET not in wrong.output
+    wrong = otc("worker", "watcher", **settings, OTC_MORE_RPC_URLS=f"https://{SECRET}")
+    refused(wrong, "OTC_MORE_RPC_URLS must be a JSON list")
+    assert SECRET not in wrong.output
     del settings["OTC_TOKEN"]
     refused(otc("worker", "watcher", **settings), "the setting token: Field required")

@@ -47,6 +47,15 @@ def test_a_setting_is_missing(otc: Otc, settings: Settings) -> None:
     cannot_tell(otc("status", **settings), "the setting DATABASE_URL")
 
 
+@pytest.mark.parametrize("name", ["DATABASE_URL", "OTC_MORE_RPC_URLS", "OTC_SENDER_KEYSTORES"])
+def test_a_setting_is_malformed(otc: Otc, settings: Settings, name: str) -> None:
+    """Found: it was a traceback, and the exit code that says something is wrong."""
+    result = otc("status", **{**settings, name: f"https://{SECRET}"})
+    cannot_tell(result, f"{name} must be ")
+    assert len(result.stderr.splitlines()) == 1
+    assert SECRET not in result.output
+
+
 def test_a_database_of_another_release(otc: Otc, live: LiveWorld, settings: Settings) -> None:
     execute(live, "update alembic_version set version_num = 'other'")
     cannot_tell(otc("status", **settings), "the database's schema is other")

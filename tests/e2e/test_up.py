@@ -188,7 +188,7 @@ def test_a_database_that_is_down_or_no_database(data_dir: Path) -> None:
             )
             assert "secret-word" not in run.said()
             run.require_nothing_left()
-    require_refused(up(data_dir, DATABASE_URL="otc"), "DATABASE_URL is not")
+    require_refused(up(data_dir, DATABASE_URL="otc"), "DATABASE_URL must be postgresql:")
 
 
 @pytest.mark.parametrize(("chain_id", "words"), [(1, "belongs to chain 1,"), (31337, "belongs to")])
