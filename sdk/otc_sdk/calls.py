@@ -168,7 +168,7 @@ def explain_revert(data: bytes) -> str:
     """
     try:
         return words_of(data)
-    except (DecodingError, ValueError):
+    except (DecodingError, ValueError, OverflowError):  # the last: a length without end
         return f"reverted with 0x{data.hex()}"
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from otc_sdk import keystore
 from sqlalchemy import text
@@ -17,10 +18,13 @@ from coordinator.domain.nodes import NodeReport, NodeState
 from coordinator.services import halting, node_health
 from coordinator.stack import running
 from coordinator.stack.ports import free_port
+from tests.adapters.answering import serving
 from tests.cli.command import Otc
 from tests.cli.operator import SECRET, Settings
 from tests.findings.world import LiveWorld
 from tests.world import AMOUNT, SELLER, STRANGER
+
+JSON = {"content-type": "application/json"}
 
 
 def cannot_tell(result: Result, *words: str) -> None:
@@ -54,6 +58,25 @@ def test_a_setting_is_malformed(otc: Otc, settings: Settings, name: str) -> None
     cannot_tell(result, f"{name} must be ")
     assert len(result.stderr.splitlines()) == 1
     assert SECRET not in result.output
+
+
+def test_a_node_that_says_nonsense_of_coins(otc: Otc, live: LiveWorld, settings: Settings) -> None:
+    """Found: a balance of null was compared with a number, and nothing at all was shown."""
+
+    def answer_to(request: bytes) -> bytes:
+        asked = json.loads(request)
+        if asked["method"] == "eth_getBalance":
+            return json.dumps({"jsonrpc": "2.0", "id": asked["id"], "result": None}).encode()
+        answer = httpx.post(settings["OTC_RPC_URL"], content=request, headers=JSON, trust_env=False)
+        return answer.content
+
+    sign_release(live)
+    live.keeper.step()
+    live.carry()
+    with serving(answer_to) as url:
+        [fault] = faults(otc("status", "--json", **{**settings, "OTC_RPC_URL": url}))
+    assert fault["code"] == "chain"
+    assert "read_coins makes no sense" in fault["message"]
 
 
 def test_a_database_of_another_release(otc: Otc, live: LiveWorld, settings: Settings) -> None:

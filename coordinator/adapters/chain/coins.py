@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 from eth_utils.address import to_checksum_address
+from otc_sdk.messages import UINT256_MAX
 
-from coordinator.adapters.chain.node import open_web3, outage
+from coordinator.adapters.chain.node import bounded, open_web3, outage
 
 
 @dataclass(frozen=True)
@@ -21,4 +22,5 @@ def read_coins(rpc_url: str, address: str) -> Coins:
     """Raises NodeDown."""
     eth = open_web3(rpc_url).eth
     account = to_checksum_address(address)
-    return Coins(account, eth.get_balance(account), eth.get_transaction_count(account))
+    balance_wei = bounded(eth.get_balance(account), UINT256_MAX)
+    return Coins(account, balance_wei, bounded(eth.get_transaction_count(account)))

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import structlog
+from eth_abi.exceptions import DecodingError
 from eth_account.signers.base import BaseAccount
 from hexbytes import HexBytes
 from otc_sdk.chain import explain, fault
@@ -18,7 +19,7 @@ from web3.exceptions import (
     Web3RPCError,
 )
 
-from coordinator.adapters.chain.node import bounded, open_web3, outage, quantity, word
+from coordinator.adapters.chain.node import NONSENSE, bounded, open_web3, outage, quantity, word
 from coordinator.domain import fees as rules
 from coordinator.domain.chain_logs import ESCROW_TOPICS
 from coordinator.domain.gas import MAX_GAS
@@ -111,7 +112,7 @@ class Account:
             return bounded(self.w3.eth.estimate_gas(self.fields(call)))
         except ContractLogicError as error:
             raise Reverted(explain(error)) from error
-        except (RequestException, OSError, Web3Exception, ValueError) as error:
+        except (RequestException, OSError, Web3Exception, DecodingError, *NONSENSE) as error:
             raise NodeDown(f"the node failed to estimate gas: {fault(error)}") from error
 
     def fields(self, call: Call) -> Any:
@@ -166,7 +167,7 @@ class Account:
             if not any(word in str(error).lower() for word in HARMLESS):
                 raise NodeDown(f"the node refused a transaction: {error}") from error
             log.info("left to the receipts", answer=str(error))
-        except (RequestException, OSError, Web3Exception, ValueError) as error:
+        except (RequestException, OSError, Web3Exception, *NONSENSE) as error:
             raise NodeDown(f"the node failed to take a transaction: {fault(error)}") from error
 
     @outage
