@@ -61,7 +61,6 @@ LIES = (
 # About what is asked for seldom, and mostly while all else is calm; they keep nobody from working.
 SELDOM = (
     Fault.RECEIPT_DENIED, Fault.RECEIPT_INVENTED, Fault.STATE_INVENTED, Fault.ESTIMATE_WRONG,
-    Fault.FEES_WRONG, Fault.COINS_DENIED,
 )  # fmt: skip
 # After one of these, what is seen (not what is final) may differ from the chain.
 CONTENT = (Fault.EMPTY_LOGS, *LIES)

@@ -9,7 +9,7 @@ from tests.simulation.seed import run
 from tests.simulation.world import MAX_FINALITY
 
 # In which something rare happened when they were chosen; others follow until all has happened.
-CHOSEN, OTHERS = (35, 42, 45, 172, 61, 156), range(200)
+CHOSEN, OTHERS = (292, 167, 128, 210, 181, 81), range(200)
 
 
 def test_nothing_is_lost_and_nothing_doubled_whatever_happens(hall: Hall) -> None:
