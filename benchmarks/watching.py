@@ -30,6 +30,7 @@ from benchmarks.machine import machine
 from benchmarks.workers import await_true, environment, workers
 from coordinator.adapters.chain.node import Node
 from coordinator.adapters.chain.nodes import Agreed, Pool, Ranked
+from coordinator.adapters.chain.witnesses import NodeWitnesses
 from coordinator.db.chain import Cursor, Log
 from coordinator.db.escrows import Escrow
 from coordinator.db.orders import Order
@@ -80,7 +81,10 @@ class Bench:
 
     def watcher(self) -> Watcher:
         pool = Pool([("anvil", self.node())])
-        return Watcher(self.engine, self.platform, Ranked(pool), Agreed(pool), self.start, self.now)
+        return Watcher(
+            self.engine, self.platform, Ranked(pool), Agreed(pool), NodeWitnesses(pool),
+            self.start, self.now,
+        )  # fmt: skip
 
     # A history
 

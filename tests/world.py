@@ -30,6 +30,7 @@ from coordinator.services import ads, disputes, order_log, orders, settlements, 
 from coordinator.workers.watcher import Watcher
 from tests.chain import account_of
 from tests.fake_chain import Event, FakeChain, of_order, settled, transfer
+from tests.watching import pool_of, watcher_over
 
 UNIT = 10**6
 AMOUNT = 100 * UNIT
@@ -249,7 +250,8 @@ def watcher_of(world: World) -> Watcher:
     """A new one; the old one's process has died."""
     if hasattr(world, "watcher"):
         world.watcher.lock.release()
-    return Watcher(world.engine, world.platform, world.chain, world.chain, 0, lambda: world.now)
+    pool = pool_of(world.chain)
+    return watcher_over(pool, world.engine, world.platform, 0, lambda: world.now)
 
 
 @pytest.fixture

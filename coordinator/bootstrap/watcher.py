@@ -9,6 +9,7 @@ import structlog
 from coordinator.adapters.backfill_bar import BackfillBar
 from coordinator.adapters.chain.new_heads import NewHeads
 from coordinator.adapters.chain.nodes import Agreed, Ranked
+from coordinator.adapters.chain.witnesses import NodeWitnesses
 from coordinator.bootstrap.clock import wall_clock
 from coordinator.bootstrap.database import build_engine
 from coordinator.bootstrap.nodes import build_pool
@@ -29,6 +30,7 @@ def run(settings: Settings, stop: threading.Event) -> None:
         platform,
         Ranked(pool),
         Agreed(pool),
+        NodeWitnesses(pool),
         settings.start_block,
         wall_clock,
         BackfillBar().show if sys.stderr.isatty() else log_backfill,

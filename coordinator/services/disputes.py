@@ -9,11 +9,11 @@ from otc_sdk.terms import Terms
 from sqlmodel import Session, col, func, select
 
 from coordinator.db.escrows import Escrow
-from coordinator.db.orders import Order
+from coordinator.db.orders import Order, OrderSignature
 from coordinator.domain.errors import Conflict
 from coordinator.domain.orders import Actor
 from coordinator.domain.platform import Platform
-from coordinator.services import intents
+from coordinator.services import clock, intents
 from coordinator.services.order_log import append
 from coordinator.services.orders import (
     ACTORS,
@@ -24,6 +24,9 @@ from coordinator.services.orders import (
     require_signature,
     require_trader,
 )
+
+# By the final chain.
+UNDECIDED = col(Escrow.final_disputed_at) == 0, col(Escrow.final_settled_tx) == ""
 
 
 def open_dispute(
@@ -72,11 +75,19 @@ def bring(
 
 
 def watch(session: Session, platform: Platform, order: Order, escrow: Escrow, now: int) -> None:
-    """The watchtower: a refund request against a buyer who paid meets the buyer's dispute.
+    """The watchtower: a refund request against a buyer who paid meets the buyer's dispute."""
+    if escrow.refund_requested_at:
+        meet_refund_request(session, platform, order, escrow, now)
+
+
+def meet_refund_request(
+    session: Session, platform: Platform, order: Order, escrow: Escrow, now: int
+) -> None:
+    """Bring the dispute that a buyer who paid has signed ahead.
 
     Only a final dispute or settlement makes it needless: one that was only seen is one node's word.
     """
-    if not escrow.refund_requested_at or escrow.final_disputed_at or escrow.final_settled_tx:
+    if escrow.final_disputed_at or escrow.final_settled_tx:
         return
     signature = kept_signature(session, order.id, "Dispute", Role.BUYER)
     if signature is not None:
@@ -93,8 +104,7 @@ def watch_due(session: Session, platform: Platform, now: int, limit: int) -> Non
         .where(
             Order.chain_id == platform.domain.chain_id,
             Escrow.refund_requested_at > 0,
-            Escrow.final_disputed_at == 0,
-            Escrow.final_settled_tx == "",
+            *UNDECIDED,
         )
         .order_by(func.random())
         .limit(limit)
@@ -102,3 +112,30 @@ def watch_due(session: Session, platform: Platform, now: int, limit: int) -> Non
     for order_id in sorted(rows):
         order = lock(session, order_id)
         watch(session, platform, order, session.get_one(Escrow, order_id), now)
+
+
+def to_defend(session: Session, platform: Platform, now: int, limit: int) -> list[str]:
+    """Orders whose buyers paid, and whose sellers may ask for a refund by now; in no order.
+
+    What the books have of such a request does not matter: it may be hidden from them.
+    """
+    time = max(now, clock.final_now(session, platform.domain.chain_id))
+    query = (
+        select(Order.id)
+        .join(Escrow, col(Escrow.order_id) == col(Order.id))
+        .join(OrderSignature, col(OrderSignature.order_id) == col(Order.id))
+        .where(
+            Order.chain_id == platform.domain.chain_id,
+            Order.pay_by <= time,
+            OrderSignature.kind == "Dispute",
+            OrderSignature.role == int(Role.BUYER),
+            *UNDECIDED,
+        )
+    )
+    return list(session.exec(query.order_by(func.random()).limit(limit)).all())
+
+
+def defend(session: Session, platform: Platform, order_id: str, now: int) -> None:
+    """Meet a refund request that some node knows of, whatever the books have."""
+    order = lock(session, order_id)
+    meet_refund_request(session, platform, order, session.get_one(Escrow, order_id), now)

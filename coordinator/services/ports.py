@@ -129,6 +129,26 @@ class ChainReader(Protocol):
     def verify_1271(self, signer: str, digest: bytes, signature: bytes) -> bool: ...
 
 
+class ChainFollower(ChainReader, Protocol):
+    """A reader that can be followed from block to block."""
+
+    def child(self, number: int, parent_hash: str) -> Header | None:
+        """The block at this height that ties to its parent; None while there is none."""
+        ...
+
+
+class Witnesses(Protocol):
+    """What any node says by itself: enough to defend somebody, for nothing else."""
+
+    def ask(self, escrow: str, order_ids: Sequence[str]) -> None:
+        """Ask every node whether refunds were requested, by its newest block. Waits for none."""
+        ...
+
+    def heard(self, limit: int) -> list[str]:
+        """Orders of which a node has said so, since they were last heard of."""
+        ...
+
+
 class ChainSender(Protocol):
     """Transactions from one gas-paying key. Every method that asks the node raises NodeDown."""
 

@@ -8,8 +8,7 @@ from sqlalchemy import Engine
 from coordinator.db.chain import Cursor
 from coordinator.db.process_lock import LockTaken, ProcessLock
 from coordinator.db.session import transaction
-from coordinator.domain.bloom import is_suspect
-from coordinator.domain.chain_logs import ESCROW_TOPICS, TOPICS, TRANSFER
+from coordinator.domain.chain_logs import ESCROW_TOPICS
 from coordinator.domain.errors import InvariantBroken
 from coordinator.domain.nodes import NodeReport
 from coordinator.domain.platform import Platform
@@ -17,22 +16,25 @@ from coordinator.domain.progress import Progress
 from coordinator.domain.reconciliation import Facts
 from coordinator.services import chain, halting, node_health, reconciliation
 from coordinator.services.ports import (
+    ChainFollower,
     ChainHalted,
     ChainReader,
     Header,
     NodeDown,
     NodesDisagree,
     RawLog,
+    Witnesses,
 )
 from coordinator.services.reconciliation import Target
+from coordinator.workers.blocks import MAX_BLOCKS_PER_STEP, Blocks
 from coordinator.workers.garbage import collected_later
 from coordinator.workers.range_logs import range_logs, topic_of, transfers
+from coordinator.workers.watchtower import Watchtower
 
 log = structlog.get_logger()
 # Further behind the final head than this, blocks are read as ranges instead of one by one.
 RANGE_THRESHOLD_BLOCKS = 100
 MAX_RANGE_BLOCKS = 2000
-MAX_BLOCKS_PER_STEP = 50
 MAX_CHECKS_PER_STEP = 20
 REPORT_EVERY_SECONDS = 5
 DOUBT_SECONDS = 60
@@ -48,14 +50,18 @@ def no_reports() -> list[NodeReport]:
 
 
 class Watcher:
-    """One writer of one chain. `node` is quick, `agreed` says only what every node says."""
+    """One writer of one chain. `node` is quick, `agreed` says only what every node says.
+
+    The watchtower asks `witnesses`: whatever holds up the chain, nobody is left undefended.
+    """
 
     def __init__(
         self,
         engine: Engine,
         platform: Platform,
-        node: ChainReader,
+        node: ChainFollower,
         agreed: ChainReader,
+        witnesses: Witnesses,
         start_block: int,
         now: Callable[[], int],
         progress: Callable[[Progress], None] = quiet,
@@ -64,6 +70,8 @@ class Watcher:
         self.engine, self.platform, self.now = engine, platform, now
         self.node, self.agreed, self.progress = node, agreed, progress
         self.node_reports = node_reports
+        self.blocks = Blocks(platform, node, agreed)
+        self.watchtower = Watchtower(engine, platform, witnesses, now)
         self.backfilled_from, self.reported_at, self.doubted_at = 0, 0, 0
         self.chain_id = platform.domain.chain_id
         self.range_blocks = MAX_RANGE_BLOCKS
@@ -94,6 +102,7 @@ class Watcher:
         """
         self.hold_lock()
         try:
+            self.watchtower.look(self.epoch)
             return self.advance()
         finally:
             self.report()
@@ -154,7 +163,7 @@ class Watcher:
             return False
         if self.rewind_if_needed(cursor):
             return True
-        headers, logs = self.read_blocks(cursor, head)
+        headers, logs = self.blocks.after(cursor, head)
         if not headers:
             return False
         with transaction(self.engine) as session:
@@ -201,32 +210,6 @@ class Watcher:
         log.critical("chain halted", chain_id=self.chain_id, reason=reason)
         raise ChainHalted(f"chain {self.chain_id} is halted: {reason}")
 
-    def read_blocks(self, cursor: Cursor, head: Header) -> tuple[list[Header], list[RawLog]]:
-        """Blocks one by one, each tied to the one before it, logs by block hash."""
-        headers: list[Header] = []
-        logs: list[RawLog] = []
-        parent = cursor.hash
-        last = min(head.number, cursor.number + MAX_BLOCKS_PER_STEP)
-        for number in range(cursor.number + 1, last + 1):
-            header = self.node.header(number)
-            if header is None or header.parent_hash != parent:
-                break
-            logs += self.read_logs(self.node, header)
-            headers.append(header)
-            parent = header.hash
-        return headers, logs
-
-    def read_logs(self, node: ChainReader, header: Header) -> list[RawLog]:
-        """A block's logs. Where its filter does not fit the answer, all nodes are asked (again)."""
-        logs = node.logs_of_block(header.hash, TOPICS)
-        ours = {self.platform.token: [TRANSFER], self.platform.domain.escrow: ESCROW_TOPICS}
-        if is_suspect(header.bloom, ours, {entry.address for entry in logs}):
-            logs = self.agreed.logs_of_block(header.hash, TOPICS)
-            log.warning("empty logs", chain_id=self.chain_id, block=header.number, found=len(logs))
-        if any(entry.block_number != header.number for entry in logs):
-            raise NodeDown(f"a node puts logs of block {header.number} into another")
-        return logs
-
     # What is final
 
     def finalize(self) -> bool:
@@ -247,7 +230,7 @@ class Watcher:
             hashes = chain.known_hashes(session, self.chain_id, cursor.final_number + 1, number)
         if hashes != [header.hash for header in headers]:
             raise NodesDisagree(f"a block up to {number} is final with another hash than was read")
-        logs = [entry for header in headers for entry in self.read_logs(self.agreed, header)]
+        logs = [entry for header in headers for entry in self.blocks.logs(self.agreed, header)]
         self.keep_final(headers[-1], logs, {header.hash: header.time for header in headers})
         return number < final.number
 

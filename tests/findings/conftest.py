@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import Engine
 
 from tests.chain import Anvil
+from tests.findings.two_nodes import TwoNodes
 from tests.sending.world import SendingWorld
 
 
@@ -16,3 +17,12 @@ def live(engine: Engine, anvil: Anvil) -> Iterator[SendingWorld]:
         yield world
     finally:
         world.close()
+
+
+@pytest.fixture
+def two(engine: Engine) -> Iterator[TwoNodes]:
+    world = TwoNodes(engine)
+    try:
+        yield world
+    finally:
+        world.watcher.lock.release()

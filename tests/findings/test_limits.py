@@ -12,8 +12,9 @@ from coordinator.services import chain
 from coordinator.services.ports import NodeDown, RawLog
 from coordinator.services.reconciliation import EVERY_SECONDS
 from coordinator.workers import range_logs, replay, watcher
-from coordinator.workers.watcher import RANGE_THRESHOLD_BLOCKS, Watcher
+from coordinator.workers.watcher import RANGE_THRESHOLD_BLOCKS
 from tests.fake_chain import transfer
+from tests.watching import pool_of, watcher_over
 from tests.world import AMOUNT, SELLER, World, watcher_of
 
 OTHER_CHAIN = 1
@@ -49,8 +50,9 @@ def test_a_backfill_tells_how_far_it_is(world: World, monkeypatch: pytest.Monkey
     told: list[Progress] = []
     monkeypatch.setattr(watcher, "MAX_RANGE_BLOCKS", 40)
     world.watcher.lock.release()
-    world.watcher = Watcher(
-        world.engine, world.platform, world.chain, world.chain, 0, lambda: world.now, told.append
+    pool = pool_of(world.chain)
+    world.watcher = watcher_over(
+        pool, world.engine, world.platform, 0, lambda: world.now, told.append
     )
     order_id = world.place(world.post_ad())
     world.chain.mine(world.deposit(order_id))

@@ -1,15 +1,11 @@
 """One of two nodes lies: what it alone says is never final, and ends no worker."""
 
-from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
 from sqlmodel import select
 
-from coordinator.adapters.chain.nodes import Agreed, Pool, Ranked
 from coordinator.db.chain import Cursor
 from coordinator.db.intents import Intent
 from coordinator.db.ledger import LedgerEntry
@@ -18,73 +14,12 @@ from coordinator.db.settlements import Settlement
 from coordinator.services import disputes, node_health, settlements
 from coordinator.services.ports import Header, NodeDown, RawLog
 from coordinator.services.reconciliation import EVERY_SECONDS, RETRY_SECONDS
-from coordinator.workers.watcher import RANGE_THRESHOLD_BLOCKS, Watcher
-from tests.fake_chain import Event, FakeChain
+from coordinator.workers.watcher import RANGE_THRESHOLD_BLOCKS
+from tests.findings.two_nodes import TwoNodes
+from tests.watching import pool_of, watcher_over
 from tests.world import AMOUNT, SELLER, World, watcher_of
 
 WEEK_SECONDS = 7 * 86_400
-
-
-class Liar:
-    """A node of a world's chain; what it says of a block's logs and time is to be set."""
-
-    def __init__(self, chain: FakeChain) -> None:
-        self.chain = chain
-        self.said: dict[str, list[RawLog]] = {}
-        self.ahead_seconds = 0
-
-    def header(self, number: int) -> Header | None:
-        header = self.chain.header(number)
-        if header is None or number <= self.chain.final_number:
-            return header
-        return replace(header, time=header.time + self.ahead_seconds)
-
-    def __getattr__(self, method: str) -> Any:
-        return getattr(self.chain, method)
-
-    def logs_of_block(self, block_hash: str, topics: list[str]) -> list[RawLog]:
-        return self.said.get(block_hash) or self.chain.logs_of_block(block_hash, topics)
-
-
-class TwoNodes(World):
-    """A world whose watcher reads two nodes, of which the liar is asked first."""
-
-    def __init__(self, engine: Engine) -> None:
-        super().__init__(engine)
-        self.watcher.lock.release()
-        self.liar = Liar(self.chain)
-        self.orders: list[str] = []
-        nodes: Any = [("liar", self.liar), ("honest", self.chain)]
-        pool = Pool(nodes, lambda: 0.0)
-        self.watcher = Watcher(
-            engine, self.platform, Ranked(pool), Agreed(pool), 0, lambda: self.now
-        )
-
-    def lie(self, event: Event, **changes: Any) -> None:
-        """The liar says that this was in the head block, with these fields."""
-        head = self.chain.head()
-        said = RawLog(
-            head.hash, head.number, 0, "0x" + "ab" * 32, event.address, event.topics, event.data
-        )
-        self.liar.said[head.hash] = [replace(said, **changes)]
-
-    def read_in_vain(self) -> None:
-        with suppress(NodeDown):
-            self.read()
-
-    def repent(self) -> None:
-        self.liar.said.clear()
-        self.chain.finalize()
-        self.read()
-
-
-@pytest.fixture
-def two(engine: Engine) -> Iterator[TwoNodes]:
-    world = TwoNodes(engine)
-    try:
-        yield world
-    finally:
-        world.watcher.lock.release()
 
 
 def refuse() -> list[RawLog]:
@@ -240,9 +175,8 @@ def test_a_watcher_that_starts_while_a_node_is_down(two: TwoNodes) -> None:
     """Found: it asked all nodes for the start block, though it had come much further."""
     order_id = signed(two)
     two.watcher.lock.release()
-    nodes: Any = [("honest", two.chain), ("down", Down())]
-    pool = Pool(nodes, lambda: 0.0)
-    two.watcher = Watcher(two.engine, two.platform, Ranked(pool), Agreed(pool), 0, lambda: two.now)
+    pool = pool_of(two.chain, Down())
+    two.watcher = watcher_over(pool, two.engine, two.platform, 0, lambda: two.now)
     two.chain.mine(two.deposit(order_id))
     two.read_in_vain()
     assert two.escrow(order_id).seen_units == AMOUNT
@@ -251,7 +185,7 @@ def test_a_watcher_that_starts_while_a_node_is_down(two: TwoNodes) -> None:
 def test_what_a_node_says_can_be_kept(two: TwoNodes) -> None:
     """Found: an error with a NUL, which PostgreSQL refuses, ended the watcher at its report."""
     two.liar.head = lambda: say("no\0\ud800")
-    two.watcher.node_reports = two.watcher.node.pool.report
+    two.watcher.node_reports = two.pool.report
     two.watcher.reported_at = 0
     two.chain.mine()
     two.read_in_vain()
@@ -277,7 +211,7 @@ def test_a_watcher_whose_node_did_not_answer_at_its_start(world: World) -> None:
     with transaction(world.engine) as session:
         session.delete(session.exec(select(Cursor)).one())
     with pytest.raises(NodeDown, match="start block") as first:
-        Watcher(world.engine, world.platform, world.chain, world.chain, 999, lambda: world.now)
+        watcher_over(pool_of(world.chain), world.engine, world.platform, 999, lambda: world.now)
     world.watcher = watcher_of(world)
     world.mine()
     assert first.value is not None

@@ -27,9 +27,9 @@ from coordinator.services.cosigning import CosignPolicy, cosign
 from coordinator.services.ports import CosignRefused, CosignRequest, NodeDown
 from coordinator.workers.keeper import Keeper
 from coordinator.workers.sender import RETRY_REFUSED_SECONDS, Sender
-from coordinator.workers.watcher import Watcher
 from tests.chain import Anvil, account_of
 from tests.fake_chain import Event
+from tests.watching import pool_of, watcher_over
 from tests.world import AMOUNT, BUYER, COORDINATOR, PLATFORM, SELLER, TOTAL, World
 
 FINAL_AFTER_BLOCKS = 2
@@ -98,13 +98,8 @@ class LiveWorld(World):
         domain = self.platform.domain
         self.chain = Node(url, str(FINAL_AFTER_BLOCKS))
         self.ahead_seconds = 0
-        self.watcher = Watcher(
-            engine,
-            self.platform,
-            self.chain,
-            self.chain,
-            anvil.w3.eth.block_number,
-            lambda: self.now,
+        self.watcher = watcher_over(
+            pool_of(self.chain), engine, self.platform, anvil.w3.eth.block_number, lambda: self.now
         )
         self.account = Account(url, domain.chain_id, self.gas, MAX_FEE_WEI)
         self.sender = Sender(

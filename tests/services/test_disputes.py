@@ -113,3 +113,26 @@ def test_a_dispute_that_the_chain_refused_once_can_be_brought_again(world: World
     assert (dropped.status, again.status) == ("obsolete", "pending")
     assert (again.data, again.key) == (dropped.data, f"{dropped.key}#2")
     assert brought(world, order_id) == 2
+
+
+@pytest.mark.parametrize("also", ["Disputed", "Settled"])
+def test_what_is_final_when_a_witness_is_heard(world: World, also: str) -> None:
+    """It was asked before."""
+    order_id = world.paid()
+    world.mine(world.settled(order_id, 0) if also == "Settled" else world.event(also, order_id))
+    with transaction(world.engine) as session:
+        disputes.defend(session, world.platform, order_id, world.now)
+    assert world.intents() == []
+
+
+def test_a_seller_may_ask_for_a_refund_by_the_chains_clock_or_ours(world: World) -> None:
+    order_id = world.paid()
+    pay_by = world.terms(order_id).pay_by
+
+    def to_defend(now: int) -> list[str]:
+        with transaction(world.engine) as session:
+            return disputes.to_defend(session, world.platform, now, 10)
+
+    assert (to_defend(pay_by - 1), to_defend(pay_by)) == ([], [order_id])
+    world.mine(at=pay_by)
+    assert to_defend(pay_by - 60) == [order_id]

@@ -7,7 +7,6 @@ import pytest
 from eth_bloom.bloom import BloomFilter
 from sqlalchemy import Engine
 
-from coordinator.adapters.chain.nodes import Agreed, Pool, Ranked
 from coordinator.db.chain import Log
 from coordinator.db.ledger import LedgerEntry
 from coordinator.domain.chain_logs import TRANSFER
@@ -17,6 +16,7 @@ from coordinator.services.reconciliation import EVERY_ENDED_SECONDS, EVERY_SECON
 from coordinator.workers.watcher import DOUBT_SECONDS, RANGE_THRESHOLD_BLOCKS, Watcher
 from tests.chain import account_of
 from tests.fake_chain import Event, FakeChain, topic, transfer
+from tests.watching import pool_of, watcher_over
 from tests.world import AMOUNT, PLATFORM, SELLER, World
 
 OTHER_TOKEN = account_of("another token").address
@@ -54,15 +54,11 @@ class Suspicious(World):
         super().__init__(engine)
         self.watcher.lock.release()
         self.liar, self.honest = Liar(self.chain), Liar(self.chain)
-        nodes: Any = [("liar", self.liar), ("honest", self.honest)]
-        self.pool = Pool(nodes, lambda: 0.0)  # equally quick: the first is asked first
+        self.pool = pool_of(self.liar, self.honest)
         self.watcher = self.new_watcher()
 
     def new_watcher(self) -> Watcher:
-        return Watcher(
-            self.engine, PLATFORM, Ranked(self.pool), Agreed(self.pool), 0,
-            lambda: self.now + self.ahead,
-        )  # fmt: skip
+        return watcher_over(self.pool, self.engine, PLATFORM, 0, lambda: self.now + self.ahead)
 
     ahead = 0
 

@@ -9,13 +9,13 @@ import pytest
 from sqlalchemy import Engine
 
 from coordinator.adapters.chain.node import Node, open_web3
-from coordinator.adapters.chain.nodes import Agreed, Pool, Ranked
+from coordinator.adapters.chain.nodes import Agreed, Pool
 from coordinator.services.ports import NodeDown
-from coordinator.workers.watcher import Watcher
 from tests.chain import Anvil
 from tests.findings.world import FINAL_AFTER_BLOCKS, LiveWorld
 from tests.simulation.faults import LIES, LINE, Fault, Line
 from tests.simulation.proxy import Proxy, forward
+from tests.watching import watcher_over
 from tests.world import AMOUNT, BUYER, SELLER
 
 ORDERS = 3
@@ -42,9 +42,7 @@ class DeepWorld(LiveWorld):
         pool = Pool([(url, Node(url, str(FINAL_AFTER_BLOCKS))) for url in urls])
         self.watcher.lock.release()
         self.chain = Agreed(pool)
-        self.watcher = Watcher(
-            self.engine, self.platform, Ranked(pool), self.chain, 0, lambda: self.now
-        )
+        self.watcher = watcher_over(pool, self.engine, self.platform, 0, lambda: self.now)
         self.account.w3 = open_web3(*urls)
 
     def spoil(self) -> None:

@@ -16,7 +16,7 @@ from otc_sdk.terms import EscrowDomain, Terms
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from coordinator.adapters.chain.node import Node
-from coordinator.adapters.chain.nodes import Agreed, Pool, Ranked
+from coordinator.adapters.chain.nodes import Agreed, Pool
 from coordinator.adapters.chain.sender import Account
 from coordinator.bootstrap.sender import read_final_number
 from coordinator.domain.errors import InvariantBroken, Refused
@@ -26,7 +26,6 @@ from coordinator.services.ports import ChainHalted, NodeDown
 from coordinator.workers import watcher
 from coordinator.workers.keeper import Keeper
 from coordinator.workers.sender import Sender
-from coordinator.workers.watcher import Watcher
 from tests.chain import account_of
 from tests.findings.world import DirectCosigner
 from tests.simulation.abi import State
@@ -46,6 +45,7 @@ from tests.simulation.hall import PROCESSES, SENDERS, Hall
 from tests.simulation.interruptions import Interruption, Killed
 from tests.simulation.node import FakeNode
 from tests.simulation.provider import Inline, InProcess, web3_over
+from tests.watching import watcher_over
 from tests.world import World
 
 DOMAIN = EscrowDomain(31337, account_of("escrow").address)
@@ -189,7 +189,7 @@ class Simulation(World):
     def build(self, name: str) -> Any:
         engine, pool = self.hall.engines[name], self.pool()
         if name in ("watcher", "rival"):
-            return Watcher(engine, PLATFORM, Ranked(pool), Agreed(pool), 0, lambda: self.now)
+            return watcher_over(pool, engine, PLATFORM, 0, lambda: self.now)
         if name in SENDERS:
             account = self.account(SENDERS.index(name))
             return Sender(

@@ -118,6 +118,49 @@ def test_a_node_on_another_chain_below_the_final_block_is_asked_last() -> None:
     assert wrong != right == nodes.chains[1].header(1)
 
 
+def fork(nodes: Nodes, number: int) -> None:
+    """This node's newest block, and what follows it, are others than the others'."""
+    nodes.chains[number].reorg(1)
+    nodes.chains[number].mine()
+
+
+def test_the_block_that_follows_is_of_the_next_node_if_the_best_ones_does_not_tie() -> None:
+    nodes = Nodes(3)
+    nodes.mine()
+    fork(nodes, 0)
+    for chain in nodes.chains[:2]:
+        chain.mine()
+    parent = nodes.chains[1].blocks[1].hash
+    assert nodes.ranked.child(2, parent) == nodes.chains[1].head()
+    reports = nodes.pool.report()
+    assert [report.state for report in reports] == ["down", "healthy", "healthy"]
+    assert reports[0].reason == "its block 2 ties to no block that was read"
+    nodes.pool.ask_all("head")
+    assert nodes.pool.report()[0].reason == reports[0].reason, "until it has rested"
+
+
+def test_a_reorg_is_no_nodes_fault() -> None:
+    nodes = Nodes(2)
+    nodes.mine()
+    replaced = nodes.chains[0].head().hash
+    for number in range(2):
+        fork(nodes, number)
+    nodes.mine()
+    assert nodes.ranked.child(2, replaced) is None
+    assert {report.state for report in nodes.pool.report()} == {"healthy"}
+
+
+def test_the_block_that_follows_may_be_that_of_a_node_that_is_down() -> None:
+    nodes = Nodes(2)
+    parent = nodes.chains[0].head().hash
+    assert nodes.ranked.child(1, parent) is None
+    nodes.flaky[0].down = True
+    with pytest.raises(NodeDown):
+        nodes.ranked.child(1, parent)
+    nodes.mine()
+    assert nodes.ranked.child(1, parent) == nodes.chains[1].head()
+
+
 # What all say
 
 

@@ -4,7 +4,7 @@ What people see comes from the best node. What cannot be undone rests on every n
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
@@ -37,7 +37,7 @@ class Health:
     reason: str = ""
 
     def worked(self, seconds: float) -> None:
-        self.errors, self.reason = 0, ""
+        self.errors = 0
         self.latency += LATENCY_WEIGHT * (seconds - self.latency)
 
     def failed(self, reason: str, at: float) -> None:
@@ -133,7 +133,14 @@ class Ranked:
         self.pool = pool
 
     def first(self, method: str, *arguments: Any) -> Any:
-        """The first answer. None, too, sends it on: a node behind does not know what others do."""
+        """The first answer. Raises NodeDown if there is none, but for who does not know."""
+        return next((answer for _, answer in self.answers(method, *arguments)), None)
+
+    def answers(self, method: str, *arguments: Any) -> Iterator[tuple[Health, Any]]:
+        """Each node's, the best one's first; raises NodeDown after them if one failed.
+
+        None is no answer: a node behind does not know what others do.
+        """
         failure: NodeDown | None = None
         for health, node in self.pool.ranked():
             try:
@@ -142,9 +149,25 @@ class Ranked:
                 failure = error
                 continue
             if answer is not None:
-                return answer
+                yield health, answer
         if failure is not None:
             raise failure
+
+    def child(self, number: int, parent_hash: str) -> Header | None:
+        """The block at this height that ties to its parent, of the best node that has it.
+
+        A node with another one has failed, but only where one ties: in a reorg, none does.
+        Raises NodeDown if none ties and a node failed.
+        """
+        untied: list[Health] = []
+        for health, header in self.answers("header", number):
+            if header.parent_hash == parent_hash:
+                for other in untied:
+                    reason = f"its block {number} ties to no block that was read"
+                    other.failed(reason, self.pool.clock())
+                found: Header = header
+                return found
+            untied.append(health)
         return None
 
     def head(self) -> Header:

@@ -67,7 +67,7 @@ def paid_on_seen() -> Iterator[None]:
 def watchtower_asleep() -> Iterator[None]:
     """Nobody meets a seller's refund request with the buyer's dispute."""
     with (
-        patch.object(disputes, "watch", lambda *_: None),
+        patch.object(disputes, "meet_refund_request", lambda *_: None),
         patch.object(disputes, "open_dispute", lambda *_: None),
     ):
         yield
