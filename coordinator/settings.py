@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
+from eth_utils.address import is_address, is_checksum_address
 from pydantic import Field, SecretStr, TypeAdapter, ValidationInfo, field_validator
 from pydantic_settings import (
     BaseSettings,
@@ -17,6 +18,7 @@ from pydantic_settings import (
 from coordinator.db.session import postgresql_url
 
 TEXTS = TypeAdapter(list[str])
+URL_RULES = "a user name with its password, without a #fragment"
 
 
 class Settings(BaseSettings):
@@ -124,14 +126,30 @@ class Settings(BaseSettings):
             form = 'must be a JSON list of texts, such as ["one", "two"]'
             raise ValueError(f"{variable(info)} {form}") from None
 
+    @field_validator("escrow", "token", "arbitrator", "coordinator", "fee_recipient")
+    @classmethod
+    def require_address(cls, address: str, info: ValidationInfo) -> str:
+        of_one_case = address[2:] in (address[2:].lower(), address[2:].upper())
+        if not is_address(address) or not (of_one_case or is_checksum_address(address)):
+            raise ValueError(
+                f"{variable(info)} must be an address: 0x and 40 hexadecimal digits; if they are "
+                "of both cases, with the right checksum (EIP-55)"
+            )
+        return address
+
+    @field_validator("rpc_url", "more_rpc_urls")
+    @classmethod
+    def require_http(cls, given: Any, info: ValidationInfo) -> Any:
+        urls = [given] if isinstance(given, str) else given
+        if not all(is_url(url, "http", "https") for url in urls):
+            raise ValueError(f"{variable(info)} must be http://HOST or https://HOST, {URL_RULES}")
+        return given
+
     @field_validator("ws_url")
     @classmethod
-    def require_websocket(cls, url: str) -> str:
-        if url and not is_websocket(url):
-            raise ValueError(
-                "OTC_WS_URL must be ws://HOST or wss://HOST, a user name with its password, "
-                "without a #fragment"
-            )
+    def require_websocket(cls, url: str, info: ValidationInfo) -> str:
+        if url and not is_url(url, "ws", "wss"):
+            raise ValueError(f"{variable(info)} must be ws://HOST or wss://HOST, {URL_RULES}")
         return url
 
     @property
@@ -153,15 +171,15 @@ def variable(info: ValidationInfo) -> str:
     return name if name == "DATABASE_URL" else f"OTC_{name}"
 
 
-def is_websocket(url: str) -> bool:
-    """Whether a WebSocket client takes it."""
+def is_url(url: str, *schemes: str) -> bool:
+    """Whether a client of one of these schemes takes it."""
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
     except ValueError:
         return False
     whole = (parts.username is None) == (parts.password is None) and not parts.fragment
-    return parts.scheme in ("ws", "wss") and bool(host) and whole
+    return parts.scheme in schemes and bool(host) and whole
 
 
 def settings_from(environ: Mapping[str, str]) -> Settings:

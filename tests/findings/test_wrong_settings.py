@@ -1,5 +1,7 @@
 """A wrong setting is named in one line that does not repeat it."""
 
+import json
+
 import pytest
 from otc_sdk.errors import OtcError
 
@@ -10,6 +12,9 @@ from tests.unit.test_settings import NEEDED
 SECRET = "a-secret"
 LISTS = ("OTC_MORE_RPC_URLS", "OTC_SENDER_KEYSTORES", "OTC_PAYMENT_METHODS")
 NO_LISTS = (f"https://{SECRET}", f"/{SECRET},/b", f'["{SECRET}"', f'{{"{SECRET}": 1}}', "[1]", "")
+ADDRESSES = ("OTC_ESCROW", "OTC_TOKEN", "OTC_ARBITRATOR", "OTC_COORDINATOR", "OTC_FEE_RECIPIENT")
+NO_ADDRESSES = ("", "0x1", f"{SECRET:z<42}", "0x" + "aBc1" * 10)
+NO_NODES = (f"http://[{SECRET}", SECRET, f"ws://{SECRET}", f"http://{SECRET}:99999", "")
 DATABASES = ("DATABASE_URL", "OTC_COSIGNER_DATABASE_URL")
 NO_DATABASES = (
     SECRET,
@@ -39,9 +44,25 @@ def test_a_list_that_is_none(name: str, value: str) -> None:
 
 
 def test_a_list_is_taken() -> None:
-    settings = checked({**NEEDED, **dict.fromkeys(LISTS, '["/a", "/b"]')})
-    assert settings.more_rpc_urls == settings.payment_methods == ["/a", "/b"]
-    assert [str(path) for path in settings.sender_keystores] == ["/a", "/b"]
+    paths, urls = ["/a", "/b"], ["http://a", "https://b/key?c=d"]
+    given = {"OTC_SENDER_KEYSTORES": paths, "OTC_PAYMENT_METHODS": paths, "OTC_MORE_RPC_URLS": urls}
+    settings = checked(NEEDED | {name: json.dumps(texts) for name, texts in given.items()})
+    assert (settings.more_rpc_urls, settings.payment_methods) == (urls, paths)
+    assert [str(path) for path in settings.sender_keystores] == paths
+
+
+@pytest.mark.parametrize("name", ADDRESSES)
+@pytest.mark.parametrize("value", NO_ADDRESSES)
+def test_an_address_that_is_none(name: str, value: str) -> None:
+    """Found: a worker ended with a traceback where it was first used."""
+    refuse(name, value, "an address")
+
+
+@pytest.mark.parametrize("value", NO_NODES)
+def test_a_node_that_is_none(value: str) -> None:
+    """Found: a bracket was a traceback, and what is no URL a node that is down for ever."""
+    refuse("OTC_RPC_URL", value, "http://HOST or https://HOST")
+    refuse("OTC_MORE_RPC_URLS", json.dumps(["http://127.0.0.1", value]), "http://HOST")
 
 
 @pytest.mark.parametrize("name", DATABASES)

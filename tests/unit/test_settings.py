@@ -9,11 +9,11 @@ from coordinator.settings import Settings, settings_from
 NEEDED = {
     "DATABASE_URL": "postgresql://nowhere/otc",
     "OTC_CHAIN_ID": "1",
-    "OTC_ESCROW": "0x1",
-    "OTC_TOKEN": "0x2",
-    "OTC_ARBITRATOR": "0x3",
-    "OTC_COORDINATOR": "0x4",
-    "OTC_FEE_RECIPIENT": "0x5",
+    "OTC_ESCROW": "0x" + "1" * 40,
+    "OTC_TOKEN": "0x" + "2" * 40,
+    "OTC_ARBITRATOR": "0x" + "3" * 40,
+    "OTC_COORDINATOR": "0x" + "4" * 40,
+    "OTC_FEE_RECIPIENT": "0x" + "5" * 40,
 }
 
 
