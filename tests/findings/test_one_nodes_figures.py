@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from coordinator.adapters.chain import failover
+from coordinator.adapters.chain import answers
 from coordinator.adapters.chain.sender import Account
 from coordinator.domain import gas
 from coordinator.workers.flight import REBROADCAST_AFTER_SECONDS
@@ -125,7 +125,7 @@ def test_a_silent_node_costs_its_timeout_once(
     live: SendingWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every transaction in flight waited for it again, and a dispute for all of them."""
-    monkeypatch.setattr(failover, "TIMEOUT_SECONDS", 1)
+    monkeypatch.setattr(answers, "TIMEOUT_SECONDS", 1)
     asked = 0
 
     def keep_silent(said: dict[str, object]) -> dict[str, object]:

@@ -11,19 +11,28 @@ from web3.exceptions import BadResponseFormat, Web3Exception
 from web3.providers import JSONBaseProvider
 from web3.types import RPCEndpoint, RPCResponse
 
+from coordinator.adapters.chain import answers
+from coordinator.adapters.chain.answers import NONSENSE, LimitedAnswers
 from coordinator.domain.gas import MAX_GAS, agreeable
 
-TIMEOUT_SECONDS = 10
 REST_SECONDS = 30
 # One node's nonsense must not keep a transaction from the others.
-FAILURES = (RequestException, OSError, Web3Exception, ValueError, TypeError, AttributeError)
+FAILURES = (RequestException, OSError, Web3Exception, *NONSENSE)
 SEND = RPCEndpoint("eth_sendRawTransaction")
 ESTIMATE = RPCEndpoint("eth_estimateGas")
 ASKED_OF_ALL = (SEND, ESTIMATE)
 
 
 class OwnAnswers(HTTPProvider):
-    """Takes no answer to another request: a proxy between may mix them up."""
+    """Takes no answer to another request: a proxy between may mix them up; and none without end.
+
+    It does not retry by itself: the workers' loops do, and say so.
+    """
+
+    def __init__(self, rpc_url: str) -> None:
+        limits = {"timeout": answers.TIMEOUT_SECONDS, "stream": True}
+        super().__init__(rpc_url, request_kwargs=limits, exception_retry_configuration=None)
+        self._request_session_manager = LimitedAnswers()
 
     def make_request(self, method: RPCEndpoint, params: Any) -> RPCResponse:
         request = self.encode_rpc_request(method, params)
@@ -36,13 +45,6 @@ def require_own(answer: RPCResponse, asked: int) -> None:
     """Raises BadResponseFormat."""
     if answer.get("id") != asked:
         raise BadResponseFormat(f"an answer to request {answer.get('id')}, not to {asked}")
-
-
-def open_provider(rpc_url: str) -> OwnAnswers:
-    """A provider that does not retry by itself: the workers' loops do, and say so."""
-    return OwnAnswers(
-        rpc_url, request_kwargs={"timeout": TIMEOUT_SECONDS}, exception_retry_configuration=None
-    )
 
 
 class Failover(JSONBaseProvider):
@@ -68,22 +70,22 @@ class Failover(JSONBaseProvider):
 
         Raises what the first of them failed with where none answers.
         """
-        answers: list[RPCResponse] = []
+        said: list[RPCResponse] = []
         failures: list[Exception] = []
         for provider in self.awake_first():
-            if answers and self.is_resting(provider):
+            if said and self.is_resting(provider):
                 break
             try:
-                answers.append(self.ask(provider, method, params))
+                said.append(self.ask(provider, method, params))
             except FAILURES as error:
                 failures.append(error)
                 continue
-            if method not in ASKED_OF_ALL and is_good(method, answers[-1]):
+            if method not in ASKED_OF_ALL and is_good(method, said[-1]):
                 self.prefer(provider)
-                return answers[-1]
-        if not answers:
+                return said[-1]
+        if not said:
             raise failures[0]
-        good = [answer for answer in answers if is_good(method, answer)] or answers
+        good = [answer for answer in said if is_good(method, answer)] or said
         return self.agreeable(good) if method == ESTIMATE else good[0]
 
     def ask(self, provider: HTTPProvider, method: RPCEndpoint, params: Any) -> RPCResponse:

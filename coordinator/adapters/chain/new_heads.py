@@ -16,7 +16,7 @@ from websockets.exceptions import InvalidStatus, WebSocketException
 from websockets.sync.client import connect
 from websockets.sync.connection import Connection
 
-from coordinator.adapters.chain.node import NONSENSE
+from coordinator.adapters.chain.answers import NONSENSE
 
 log = structlog.get_logger()
 OPEN_SECONDS = 10

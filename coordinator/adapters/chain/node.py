@@ -14,7 +14,8 @@ from web3.exceptions import Web3Exception
 from web3.middleware import ExtraDataToPOAMiddleware
 from web3.types import RPCEndpoint
 
-from coordinator.adapters.chain.failover import Failover, open_provider
+from coordinator.adapters.chain.answers import NONSENSE
+from coordinator.adapters.chain.failover import Failover, OwnAnswers
 from coordinator.domain.chain_logs import checksummed
 from coordinator.domain.gas import MAX_GAS
 from coordinator.services import metrics
@@ -30,8 +31,6 @@ WORD_CHARS = 2 + 64
 # What the database holds: block numbers and times, and the index of a log.
 MAX_NUMBER = 2**63 - 1
 MAX_LOG_INDEX = 2**31 - 1
-# What comes of reading an answer that is not what was asked for.
-NONSENSE = (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError)
 # Headers in one request; providers take a hundred.
 BATCH_SIZE = 100
 P = ParamSpec("P")
@@ -64,7 +63,7 @@ def outage(function: Callable[P, R]) -> Callable[P, R]:
 
 def open_web3(*rpc_urls: str, max_gas: int = MAX_GAS) -> Web3:
     """A client of the first node that answers; estimates above `max_gas` are of no use to it."""
-    w3 = Web3(Failover([open_provider(url) for url in rpc_urls], max_gas))
+    w3 = Web3(Failover([OwnAnswers(url) for url in rpc_urls], max_gas))
     # Blocks of BNB chain and other proof-of-authority chains carry longer extra data.
     w3.middleware_onion.inject(ExtraDataToPOAMiddleware, layer=0)
     return w3
@@ -77,7 +76,7 @@ class Node:
     """
 
     def __init__(self, rpc_url: str, finality: str) -> None:
-        self.provider = open_provider(rpc_url)
+        self.provider = OwnAnswers(rpc_url)
         self.name = public_part(rpc_url)
         self.finality = finality
 

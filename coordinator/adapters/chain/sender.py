@@ -19,7 +19,8 @@ from web3.exceptions import (
     Web3RPCError,
 )
 
-from coordinator.adapters.chain.node import NONSENSE, bounded, open_web3, outage, quantity, word
+from coordinator.adapters.chain.answers import NONSENSE
+from coordinator.adapters.chain.node import bounded, open_web3, outage, quantity, word
 from coordinator.domain import fees as rules
 from coordinator.domain.chain_logs import ESCROW_TOPICS
 from coordinator.domain.gas import MAX_GAS
