@@ -12,18 +12,18 @@ from typing import Any
 
 import httpx
 
+Write = Callable[[BaseHTTPRequestHandler, bytes], None]
+
 
 @contextmanager
-def serving(answer_to: Callable[[bytes], bytes]) -> Iterator[str]:
-    """The URL of a server that answers each request's body."""
+def writing(write: Write) -> Iterator[str]:
+    """The URL of a server that writes each answer, after its status, as it likes."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            body = answer_to(self.rfile.read(int(self.headers["Content-Length"])))
+            body = self.rfile.read(int(self.headers["Content-Length"]))
             self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+            write(self, body)
 
         def log_message(self, *_: object) -> None:
             pass
@@ -33,6 +33,19 @@ def serving(answer_to: Callable[[bytes], bytes]) -> Iterator[str]:
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
+
+
+def whole(handler: BaseHTTPRequestHandler, body: bytes) -> None:
+    handler.send_header("Content-Length", str(len(body)))
+    handler.end_headers()
+    handler.wfile.write(body)
+
+
+@contextmanager
+def serving(answer_to: Callable[[bytes], bytes]) -> Iterator[str]:
+    """The URL of a server that answers each request's body."""
+    with writing(lambda handler, body: whole(handler, answer_to(body))) as url:
+        yield url
 
 
 @contextmanager

@@ -1,64 +1,36 @@
 """A node that goes on answering is a node that does not answer."""
 
 import gzip
-import json
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 
 from coordinator.adapters.chain import answers
 from coordinator.adapters.chain.node import Node, open_web3
 from coordinator.services.ports import NodeDown
+from tests.adapters.answering import Write, answering, writing
 
-ANSWER = json.dumps({"jsonrpc": "2.0", "id": 0, "result": "0x7"}).encode()
-Write = Callable[[BaseHTTPRequestHandler], None]
-
-
-@contextmanager
-def writing(write: Write) -> Iterator[str]:
-    """The URL of a server that writes each answer, after its status, as it likes."""
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
-            self.send_response(200)
-            write(self)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+ANSWER = b'{"jsonrpc": "2.0", "id": 0, "result": "0x7"}'
 
 
-def flood(handler: BaseHTTPRequestHandler) -> None:
+def flood(handler: BaseHTTPRequestHandler, _: bytes) -> None:
     handler.send_header("Content-Length", str(2**40))
     handler.end_headers()
-    try:
+    with suppress(OSError):
         while True:
             handler.wfile.write(b"[" * 2**16)
-    except OSError:
-        handler.close_connection = True
 
 
-def drip(handler: BaseHTTPRequestHandler) -> None:
+def drip(handler: BaseHTTPRequestHandler, _: bytes) -> None:
     """Always something, and before any one read takes long."""
     handler.send_header("Content-Length", str(2**40))
     handler.end_headers()
-    try:
+    with suppress(OSError):
         while True:
             handler.wfile.write(b" ")
             time.sleep(0.05)
-    except OSError:
-        handler.close_connection = True
 
 
 @pytest.mark.parametrize(("write", "fault"), [(flood, "ConnectionError"), (drip, "ReadTimeout")])
@@ -72,17 +44,11 @@ def test_an_answer_without_end(monkeypatch: pytest.MonkeyPatch, write: Write, fa
 
 def test_the_next_node_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(answers, "MAX_ANSWER_BYTES", 100_000)
-    with writing(flood) as endless, writing(whole) as url:
+    with writing(flood) as endless, answering(ANSWER) as url:
         assert open_web3(endless, url).eth.chain_id == 7
 
 
-def whole(handler: BaseHTTPRequestHandler) -> None:
-    handler.send_header("Content-Length", str(len(ANSWER)))
-    handler.end_headers()
-    handler.wfile.write(ANSWER)
-
-
-def chunked(handler: BaseHTTPRequestHandler) -> None:
+def chunked(handler: BaseHTTPRequestHandler, _: bytes) -> None:
     handler.send_header("Transfer-Encoding", "chunked")
     handler.end_headers()
     for at in range(0, len(ANSWER), 7):
@@ -91,7 +57,7 @@ def chunked(handler: BaseHTTPRequestHandler) -> None:
     handler.wfile.write(b"0\r\n\r\n")
 
 
-def packed(handler: BaseHTTPRequestHandler) -> None:
+def packed(handler: BaseHTTPRequestHandler, _: bytes) -> None:
     body = gzip.compress(ANSWER)
     handler.send_header("Content-Encoding", "gzip")
     handler.send_header("Content-Length", str(len(body)))
@@ -99,18 +65,17 @@ def packed(handler: BaseHTTPRequestHandler) -> None:
     handler.wfile.write(body)
 
 
-@pytest.mark.parametrize("write", [whole, chunked, packed])
+@pytest.mark.parametrize("write", [chunked, packed])
 def test_an_answer_with_an_end(write: Write) -> None:
     with writing(write) as url:
         assert Node(url, "finalized").chain_id() == 7
 
 
 def test_an_answer_that_is_cut_is_an_outage() -> None:
-    def cut(handler: BaseHTTPRequestHandler) -> None:
+    def cut(handler: BaseHTTPRequestHandler, _: bytes) -> None:
         handler.send_header("Content-Length", str(len(ANSWER) + 1))
         handler.end_headers()
         handler.wfile.write(ANSWER)
-        handler.close_connection = True
 
     with writing(cut) as url, pytest.raises(NodeDown):
         Node(url, "finalized").chain_id()
