@@ -19,6 +19,7 @@ from tests.findings.world import MAX_FEE_WEI
 from tests.sending.world import SendingWorld
 
 HUGE = hex(2**62)
+NOBODY = "http://127.0.0.1:9"
 
 
 def url_of(live: SendingWorld) -> str:
@@ -81,6 +82,23 @@ def test_an_estimate_ends_no_settlement(live: SendingWorld) -> None:
     [order_id] = live.agreed()
     with lied_to(live, "eth_estimateGas", result(hex(gas.MAX_GAS))):
         live.carry()
+    assert live.status(order_id) == "completed"
+
+
+@pytest.mark.parametrize("others", ["silent", "refusing"])
+def test_an_estimate_ends_no_settlement_while_the_other_node_says_none(
+    live: SendingWorld, others: str
+) -> None:
+    """It was dropped at the word of the one that answered."""
+    [order_id] = live.agreed()
+    too_much = {"eth_estimateGas": result(hex(gas.MAX_GAS))}
+    refuse = {"eth_estimateGas": refusal({"code": 3, "message": "execution reverted"})}
+    with lying(url_of(live), too_much) as liar, lying(url_of(live), refuse) as other:
+        ask(live, liar, NOBODY if others == "silent" else other)
+        live.carry()
+    assert live.intent(order_id).status == "pending"
+    ask(live, url_of(live))
+    live.carry_again()
     assert live.status(order_id) == "completed"
 
 

@@ -13,7 +13,7 @@ from web3.types import RPCEndpoint, RPCResponse
 
 from coordinator.adapters.chain import answers
 from coordinator.adapters.chain.answers import NONSENSE, LimitedAnswers
-from coordinator.domain.gas import MAX_GAS, agreeable
+from coordinator.domain.gas import MAX_GAS, agreeable, with_margin
 
 REST_SECONDS = 30
 # One node's nonsense must not keep a transaction from the others.
@@ -85,8 +85,9 @@ class Failover(JSONBaseProvider):
                 return said[-1]
         if not said:
             raise failures[0]
-        good = [answer for answer in said if is_good(method, answer)] or said
-        return self.agreeable(good) if method == ESTIMATE else good[0]
+        if method == ESTIMATE:
+            return self.agreeable(said)
+        return next((answer for answer in said if is_good(method, answer)), said[0])
 
     def ask(self, provider: HTTPProvider, method: RPCEndpoint, params: Any) -> RPCResponse:
         """One node's answer. Who does not answer at all costs its timeout only now and then."""
@@ -102,10 +103,21 @@ class Failover(JSONBaseProvider):
     def awake_first(self) -> list[HTTPProvider]:
         return sorted(self.providers, key=self.is_resting)
 
-    def agreeable(self, answers: Sequence[RPCResponse]) -> RPCResponse:
-        """Of estimates the one to go by; of refusals the first."""
-        estimates = [gas_of(answer) for answer in answers]
-        return answers[estimates.index(agreeable(estimates, self.max_gas))]
+    def agreeable(self, said: Sequence[RPCResponse]) -> RPCResponse:
+        """The estimate to go by, else the first refusal.
+
+        Raises BadResponseFormat for too much by the word of some, while the others are silent.
+        """
+        good = {gas_of(answer): answer for answer in said if is_good(ESTIMATE, answer)}
+        refusals = [answer for answer in said if not is_good(ESTIMATE, answer)]
+        if not good:
+            return refusals[0]
+        gas = agreeable(list(good), self.max_gas)
+        if with_margin(gas) <= self.max_gas or len(said) - len(refusals) == len(self.providers):
+            return good[gas]
+        if refusals:
+            return refusals[0]
+        raise BadResponseFormat(f"an estimate of {gas} by some nodes, while others are silent")
 
     def prefer(self, provider: HTTPProvider) -> None:
         """Who has answered is asked first from now on."""
