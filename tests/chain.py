@@ -39,6 +39,7 @@ def account_of(name: str) -> LocalAccount:
 class Anvil:
     """One anvil on a free loopback port. Failures carry what it printed."""
 
+    url: str
     w3: Web3
 
     def __init__(self, *options: str) -> None:
@@ -56,7 +57,8 @@ class Anvil:
             text=True,
         )
         try:
-            self.w3 = connect(f"http://{self.wait_until_listening()}")
+            self.url = f"http://{self.wait_until_listening()}"
+            self.w3 = connect(self.url)
         except BaseException:
             self.stop()
             raise
@@ -155,8 +157,7 @@ class Anvil:
         """Domain of the escrow, deployed as on a real chain; the same at every call."""
         network = deployment.Network("local", self.w3.eth.chain_id, "")
         assert isinstance(self.w3.provider, Web3.HTTPProvider)
-        url = str(self.w3.provider.endpoint_uri)
-        return deployment.deploy(network, url, self.funded_account("deployer")).domain
+        return deployment.deploy(network, self.url, self.funded_account("deployer")).domain
 
 
 @pytest.fixture(scope="session")

@@ -16,9 +16,9 @@ def with_margin(estimate: int) -> int:
     return max(estimate * MARGIN_PERCENT // 100, LEAST_GAS)
 
 
-def agreeable(estimates: Sequence[int], most: int) -> int:
-    """Of what several nodes estimate, the largest that may be given: too little is mined in vain,
-    and one node's absurd number is not the others'. Where none may be, the smallest.
+def best_estimate(estimates: Sequence[int], most: int) -> int:
+    """Of several nodes', the largest that may be given: too little is mined in vain, and one
+    node's absurd number is not the others'. Where none may be, the smallest.
     """
     given = [estimate for estimate in estimates if with_margin(estimate) <= most]
     return max(given, default=min(estimates))

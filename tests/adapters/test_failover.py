@@ -16,14 +16,10 @@ from tests.chain import Anvil
 NOBODY, NOWHERE = "http://127.0.0.1:9", "0x" + "11" * 20
 
 
-def url_of(anvil: Anvil) -> str:
-    return str(anvil.w3.provider.endpoint_uri)  # type: ignore[attr-defined]
-
-
 def test_the_second_node_answers_and_is_asked_first_from_then_on(anvil: Anvil) -> None:
-    w3 = open_web3(NOBODY, url_of(anvil))
+    w3 = open_web3(NOBODY, anvil.url)
     assert w3.eth.chain_id == anvil.w3.eth.chain_id
-    assert w3.provider.providers[0].endpoint_uri == url_of(anvil)  # type: ignore[attr-defined]
+    assert w3.provider.providers[0].endpoint_uri == anvil.url  # type: ignore[attr-defined]
 
 
 def test_nobody_answers() -> None:
@@ -32,7 +28,7 @@ def test_nobody_answers() -> None:
 
 
 def test_what_one_node_refuses_is_not_asked_of_another(anvil: Anvil) -> None:
-    w3 = open_web3(url_of(anvil), NOBODY)
+    w3 = open_web3(anvil.url, NOBODY)
     with pytest.raises(Web3RPCError):
         w3.eth.send_raw_transaction(b"\x01")
 
@@ -51,7 +47,7 @@ def test_a_transaction_goes_to_every_node(anvil: Anvil, answer: bytes) -> None:
     }  # fmt: skip
     signed = account.sign_transaction(transaction)
     with answering(answer) as url:
-        open_web3(url, url_of(anvil)).eth.send_raw_transaction(signed.raw_transaction)
+        open_web3(url, anvil.url).eth.send_raw_transaction(signed.raw_transaction)
     assert anvil.w3.eth.get_transaction(signed.hash)["nonce"] == transaction["nonce"]
 
 
@@ -63,7 +59,7 @@ def test_what_one_node_cannot_estimate_another_can(anvil: Anvil, answer: dict[st
     """Found: one node that always refused kept a buyer's dispute from being sent."""
     chain_id, payer = anvil.w3.eth.chain_id, anvil.funded_account()
     with saying(answer, chain_id) as url:
-        account = Account(url, chain_id, payer, 10**18, [url_of(anvil)])
+        account = Account(url, chain_id, payer, 10**18, [anvil.url])
         assert account.simulate(Call(NOWHERE, "0x")) == 21_000
 
 

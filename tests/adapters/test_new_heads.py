@@ -50,7 +50,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def websocket_of(anvil: Anvil) -> str:
-    return str(anvil.w3.provider.endpoint_uri).replace("http", "ws", 1)  # type: ignore[attr-defined]
+    return anvil.url.replace("http", "ws", 1)
 
 
 def require_ended(heads: NewHeads) -> None:

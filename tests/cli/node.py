@@ -16,11 +16,6 @@ RICH_KEY = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"
 class Node(Anvil):
     """An anvil, seen from the command line."""
 
-    @property
-    def url(self) -> str:
-        assert isinstance(self.w3.provider, Web3.HTTPProvider)
-        return str(self.w3.provider.endpoint_uri)
-
     def sent_by(self, address: str) -> int:
         """How many transactions of the account were mined."""
         return self.w3.eth.get_transaction_count(Web3.to_checksum_address(address))

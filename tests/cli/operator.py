@@ -40,7 +40,7 @@ def cosigner() -> Iterator[int]:
 @pytest.fixture
 def settings(live: LiveWorld, cosigner: int) -> Settings:
     """Of a coordinator that is well, as `otc up` or an operator would give them."""
-    domain, url = live.platform.domain, str(live.anvil.w3.provider.endpoint_uri)  # type: ignore[attr-defined]
+    domain, url = live.platform.domain, live.anvil.url
     return {
         "DATABASE_URL": live.engine.url.render_as_string(hide_password=False),
         "OTC_RPC_URL": f"{url}/?key={SECRET}",

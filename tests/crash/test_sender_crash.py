@@ -48,7 +48,7 @@ class Crashing:
             "CRASH_POINTS": point,
             "CRASH_MARKERS": str(folder),
             "DATABASE_URL": world.engine.url.render_as_string(hide_password=False),
-            "OTC_RPC_URL": str(world.anvil.w3.provider.endpoint_uri),  # type: ignore[attr-defined]
+            "OTC_RPC_URL": world.anvil.url,
             "OTC_CHAIN_ID": str(domain.chain_id),
             "OTC_ESCROW": domain.escrow,
             "OTC_TOKEN": world.platform.token,

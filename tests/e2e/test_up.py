@@ -155,7 +155,7 @@ def await_waiting(data_dir: Path, *names: str) -> None:
 
 
 def test_a_token_that_is_none(anvil: Anvil, data_dir: Path) -> None:
-    rpc = ("--rpc-url", anvil.w3.provider.endpoint_uri)  # type: ignore[attr-defined]
+    rpc = ("--rpc-url", anvil.url)
     require_refused(up(data_dir, *rpc), "--token")
     require_refused(up(data_dir, *rpc, "--token", "USDT"), "USDT is not an address")
     require_refused(up(data_dir, *rpc, "--token", NOWHERE), "no token at")

@@ -62,8 +62,9 @@ def hide(two: TwoNodes) -> None:
     def shown(logs: list[RawLog]) -> list[RawLog]:
         return [log for log in logs if log.block_number < first]
 
-    two.liar.logs_of_block = lambda *query: shown(two.chain.logs_of_block(*query))  # type: ignore[method-assign]
-    two.liar.logs_in_range = lambda *query: shown(two.chain.logs_in_range(*query))
+    liar: Any = two.liar
+    liar.logs_of_block = lambda *query: shown(two.chain.logs_of_block(*query))
+    liar.logs_in_range = lambda *query: shown(two.chain.logs_in_range(*query))
 
 
 def request_refund(world: World, order_id: str) -> None:
@@ -276,9 +277,9 @@ def test_a_watcher_that_was_taken_over(world: World) -> None:
     """It brings nothing: the new one asks for itself."""
     overdue(world)
     accuse(world)
-    old = world.watcher
+    old: Any = world.watcher
     old.lock.release()
-    old.hold_lock = lambda: None  # type: ignore[method-assign]
+    old.hold_lock = lambda: None
     world.watcher = watcher_of(world)
     with pytest.raises(EpochLost):
         old.step()

@@ -88,7 +88,7 @@ class LiveWorld(World):
 
     def __init__(self, engine: Engine, anvil: Anvil) -> None:
         self.engine, self.anvil = engine, anvil
-        url = str(anvil.w3.provider.endpoint_uri)  # type: ignore[attr-defined]
+        url = anvil.url
         self.owner, self.gas = anvil.funded_account(), anvil.funded_account()
         for name in ("seller", "buyer", "evil"):
             anvil.funded_account(name)

@@ -118,7 +118,7 @@ def test_of_a_batch_that_is_more_than_is_left_of_the_day_goes_what_is_not(
 def test_a_chain_without_base_fees_is_paid_by_gas_price() -> None:
     old = Anvil("--hardfork", "berlin").start()
     try:
-        url = str(old.w3.provider.endpoint_uri)  # type: ignore[attr-defined]
+        url = old.url
         account = Account(url, old.w3.eth.chain_id, old.funded_account(), MAX_FEE_WEI)
         today = account.quote()
         assert list(today) == ["gasPrice"]

@@ -40,7 +40,7 @@ class SendingWorld(LiveWorld):
         return self.others[-1]
 
     def sender_of(self, key: LocalAccount) -> Sender:
-        url = str(self.anvil.w3.provider.endpoint_uri)  # type: ignore[attr-defined]
+        url = self.anvil.url
         domain = self.platform.domain
         return Sender(
             self.engine, domain.chain_id, Account(url, domain.chain_id, key, MAX_FEE_WEI),

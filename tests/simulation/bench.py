@@ -142,7 +142,7 @@ class FakeBench(Acting):
 
 class AnvilBench(Acting):
     def __init__(self, anvil: Anvil) -> None:
-        self.anvil, self.w3 = anvil, anvil.w3
+        self.anvil, self.url, self.w3 = anvil, anvil.url, anvil.w3
         self.owner = anvil.funded_account("bench owner")
         for role in Role:
             anvil.funded_account(f"bench {role.label}")
@@ -163,11 +163,6 @@ class AnvilBench(Acting):
 
     def sender(self, account: LocalAccount, max_fee_wei: int = MAX_FEE_WEI) -> Account:
         return Account(self.url, self.domain.chain_id, account, max_fee_wei)
-
-    @property
-    def url(self) -> str:
-        assert isinstance(self.w3.provider, Web3.HTTPProvider)
-        return str(self.w3.provider.endpoint_uri)
 
 
 Bench = FakeBench | AnvilBench

@@ -34,8 +34,7 @@ class DeepWorld(LiveWorld):
     def __init__(self, engine: Engine, anvil: Anvil, chance: Random) -> None:
         super().__init__(engine, anvil)
         self.chance = chance
-        provider: Any = anvil.w3.provider
-        ask = forward(str(provider.endpoint_uri))
+        ask = forward(anvil.url)
         self.lines = [Line(ask, chance), Line(ask, chance)]
 
     def go_behind(self, urls: list[str]) -> None:

@@ -16,7 +16,7 @@ NONSENSE = (ValueError, TypeError, LookupError, AttributeError, OverflowError, R
 
 
 class LimitedAnswers(HTTPSessionManager):
-    """web3's own, but its limit of time is looked at each byte, and there is none of size."""
+    """web3's own reads a limited answer byte by byte, and whatever its size."""
 
     @staticmethod
     def _handle_streaming_response(

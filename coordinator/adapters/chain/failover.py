@@ -13,7 +13,7 @@ from web3.types import RPCEndpoint, RPCResponse
 
 from coordinator.adapters.chain import answers
 from coordinator.adapters.chain.answers import NONSENSE, LimitedAnswers
-from coordinator.domain.gas import MAX_GAS, agreeable, with_margin
+from coordinator.domain.gas import MAX_GAS, best_estimate, with_margin
 
 REST_SECONDS = 30
 # One node's nonsense must not keep a transaction from the others.
@@ -86,7 +86,7 @@ class Failover(JSONBaseProvider):
         if not said:
             raise failures[0]
         if method == ESTIMATE:
-            return self.agreeable(said)
+            return self.estimate_of(said)
         return next((answer for answer in said if is_good(method, answer)), said[0])
 
     def ask(self, provider: HTTPProvider, method: RPCEndpoint, params: Any) -> RPCResponse:
@@ -103,7 +103,7 @@ class Failover(JSONBaseProvider):
     def awake_first(self) -> list[HTTPProvider]:
         return sorted(self.providers, key=self.is_resting)
 
-    def agreeable(self, said: Sequence[RPCResponse]) -> RPCResponse:
+    def estimate_of(self, said: Sequence[RPCResponse]) -> RPCResponse:
         """The estimate to go by, else the first refusal.
 
         Raises BadResponseFormat for too much by the word of some, while the others are silent.
@@ -112,7 +112,7 @@ class Failover(JSONBaseProvider):
         refusals = [answer for answer in said if not is_good(ESTIMATE, answer)]
         if not good:
             return refusals[0]
-        gas = agreeable(list(good), self.max_gas)
+        gas = best_estimate(list(good), self.max_gas)
         if with_margin(gas) <= self.max_gas or len(said) - len(refusals) == len(self.providers):
             return good[gas]
         if refusals:
