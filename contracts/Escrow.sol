@@ -98,7 +98,7 @@ contract Escrow is IEscrow, Vault, EIP712, ReentrancyGuardTransient {
         require(by == Role.Seller || by == Role.Buyer, NotATrader(by));
         require(state.disputedAt == 0, AlreadyDisputed(orderId, state.disputedAt));
         address vault = vaultOf(orderId);
-        uint256 balance = IERC20(order.token).balanceOf(vault);
+        uint256 balance = balanceIn(vault, order.token);
         // A settled vault is empty; were it filled again, a dispute over it could still change nothing.
         if (balance < order.amount) {
             requireUnsettled(orderId);
@@ -203,8 +203,12 @@ contract Escrow is IEscrow, Vault, EIP712, ReentrancyGuardTransient {
         bytes32 orderId = orderIdOf(order);
         address vault = vaultOf(orderId);
         if (vault.code.length != 0) return false;
-        uint256 balance = order.token.code.length == 0 ? 0 : IERC20(order.token).balanceOf(vault);
-        return permitted(order, orderId, toBuyer, roles, balance);
+        return permitted(order, orderId, toBuyer, roles, balanceIn(vault, order.token));
+    }
+
+    /// A token without code holds nothing, and stops no order from ending.
+    function balanceIn(address vault, address token) private view returns (uint256) {
+        return token.code.length == 0 ? 0 : IERC20(token).balanceOf(vault);
     }
 
     /// The item's bytes: a struct's encoding is that of the arguments it consists of.
@@ -229,7 +233,7 @@ contract Escrow is IEscrow, Vault, EIP712, ReentrancyGuardTransient {
         bytes32 digest = MessageHashUtils.toTypedDataHash(domain, message);
         uint256 roles = order.rolesOf(msg.sender) | rolesThatSigned(order, digest, signatures);
         address vault = vaultOf(orderId);
-        uint256 balance = IERC20(order.token).balanceOf(vault);
+        uint256 balance = balanceIn(vault, order.token);
         if (!permitted(order, orderId, toBuyer, roles, balance)) {
             revert NotAllowed(orderId, roles, toBuyer, states[orderId], block.timestamp);
         }
