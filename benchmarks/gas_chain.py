@@ -120,7 +120,8 @@ class Bench:
 
     def signed(self, order: Terms, to_buyer: int, signers: Signers) -> dict[Role, bytes]:
         message = self.settlement(order, to_buyer)
-        return {role: messages.sign(self.parties[role], message) for role in signers}
+        signed = {role: messages.sign(self.parties[role], message) for role in signers}
+        return messages.as_sent(order, message, signed)
 
     def settle(
         self, by: LocalAccount, order: Terms, to_buyer: int, signatures: dict[Role, bytes]

@@ -146,7 +146,7 @@ class Bench:
         message = messages.settlement(
             self.platform.domain, terms.order_id(self.platform.domain), AMOUNT, until
         )
-        seller, buyer = (messages.sign(trader, message) for trader in traders)
+        seller, buyer = (messages.compact(messages.sign(trader, message)) for trader in traders)
         return {Role.SELLER: seller, Role.BUYER: buyer}
 
     # What is measured

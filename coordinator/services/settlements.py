@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 
+from eth_account.messages import SignableMessage
 from otc_sdk import calls, messages
 from otc_sdk.messages import Verify1271
 from otc_sdk.policy import State, allows
@@ -187,31 +188,29 @@ def send(
 ) -> None:
     """Write the intent and the agreement down; the sender does the rest."""
     terms = Terms.from_dict(order.terms)
-    data = calls.settle(terms, settlement.to_buyer_units, settlement.valid_until, signed)
+    to_buyer, until = settlement.to_buyer_units, settlement.valid_until
+    message = messages.settlement(platform.domain, bytes.fromhex(order.id[2:]), to_buyer, until)
+    data = calls.settle(terms, to_buyer, until, messages.as_sent(terms, message, signed))
     settlement.status = "ready"
-    contracts = contract_signers(platform, order, settlement, signed)
+    contracts = contract_signers(terms, message, signed)
     key = f"settle:{settlement.id}"
     intents.enqueue(session, platform, key, order.id, data, now, contracts)
     record(
         session,
         order,
-        agreed_event(settlement.to_buyer_units),
+        agreed_event(to_buyer),
         Actor.COORDINATOR,
-        f"{outcome(settlement.to_buyer_units, terms)} agreed by "
+        f"{outcome(to_buyer, terms)} agreed by "
         + " and ".join(role.label for role in sorted(signed)),
         now,
-        {"to_buyer_units": str(settlement.to_buyer_units)},
+        {"to_buyer_units": str(to_buyer)},
     )
 
 
 def contract_signers(
-    platform: Platform, order: Order, settlement: Settlement, signed: dict[Role, bytes]
+    terms: Terms, message: SignableMessage, signed: dict[Role, bytes]
 ) -> list[Role]:
     """Whose signatures are not their own key's, of the traders: the panel is the platform's own."""
-    terms, order_id = Terms.from_dict(order.terms), bytes.fromhex(order.id[2:])
-    message = messages.settlement(
-        platform.domain, order_id, settlement.to_buyer_units, settlement.valid_until
-    )
     return [
         role
         for role, signature in signed.items()

@@ -137,17 +137,9 @@ def split_types(text: str) -> list[str]:
 def pack(signatures: Signatures) -> bytes:
     """The contract's list: role (1 byte), length (2 bytes), signature; one after the other."""
     return b"".join(
-        bytes([role]) + len(short := compact(signatures[role])).to_bytes(2, "big") + short
+        bytes([role]) + len(signatures[role]).to_bytes(2, "big") + signatures[role]
         for role in sorted(signatures)
     )
-
-
-def compact(signature: bytes) -> bytes:
-    """A 65-byte ECDSA signature as 64 bytes (EIP-2098); anything else as it is."""
-    if len(signature) != 65 or signature[64] not in (27, 28) or signature[32] & 0x80:
-        return signature
-    high = signature[32] | (signature[64] - 27) << 7
-    return signature[:32] + bytes([high]) + signature[33:64]
 
 
 @cache

@@ -12,7 +12,7 @@ from web3.exceptions import ContractLogicError, TimeExhausted, Web3Exception
 from web3.middleware import ExtraDataToPOAMiddleware
 from web3.types import TxParams
 
-from otc_sdk import calls
+from otc_sdk import calls, messages
 from otc_sdk.artifacts import load
 from otc_sdk.errors import ChainError
 from otc_sdk.policy import State
@@ -151,7 +151,10 @@ class EscrowAccount(Wallet):
         valid_until: int,
         signatures: calls.Signatures | None = None,
     ) -> Sent:
-        data = calls.settle(terms, to_buyer_units, valid_until, signatures or {})
+        order_id = terms.order_id(self.domain)
+        message = messages.settlement(self.domain, order_id, to_buyer_units, valid_until)
+        signed = messages.as_sent(terms, message, signatures or {})
+        data = calls.settle(terms, to_buyer_units, valid_until, signed)
         return self.send(self.domain.escrow, data)
 
     def request_refund(self, terms: Terms) -> Sent:

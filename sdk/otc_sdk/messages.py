@@ -1,6 +1,6 @@
 """The typed messages of the escrow (EIP-712), and their signatures."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from eth_account.messages import SignableMessage
 from eth_account.signers.base import BaseAccount
@@ -9,7 +9,8 @@ from eth_keys.exceptions import BadSignature
 from eth_utils.address import to_checksum_address
 
 from otc_sdk.errors import SignatureError
-from otc_sdk.terms import EscrowDomain, digest
+from otc_sdk.roles import Role
+from otc_sdk.terms import EscrowDomain, Terms, digest
 
 SECP256K1_HALF_N = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
 UINT256_MAX = 2**256 - 1
@@ -94,6 +95,27 @@ def recover(message_digest: bytes, signature: bytes) -> str | None:
 def is_by_key(signer: str, message: SignableMessage, signature: bytes) -> bool:
     """Whether it is the ECDSA signature of the signer's own key, and no contract's."""
     return recover(digest(message), signature) == signer
+
+
+def as_sent(
+    terms: Terms, message: SignableMessage, signatures: Mapping[Role, bytes]
+) -> dict[Role, bytes]:
+    """Signatures as they go on chain: a key's in 64 bytes (EIP-2098), which cost less gas.
+
+    A contract's stay as they are: its own 65 bytes look like a key's, and it may know no others.
+    """
+    return {
+        role: compact(made) if is_by_key(terms.holder(role), message, made) else made
+        for role, made in signatures.items()
+    }
+
+
+def compact(signature: bytes) -> bytes:
+    """A key's signature of 65 bytes, with a low `s`, as 64 (EIP-2098); of 64 as it is."""
+    if len(signature) == 64:
+        return signature
+    high = signature[32] | (signature[64] - 27) << 7
+    return signature[:32] + bytes([high]) + signature[33:64]
 
 
 def check(

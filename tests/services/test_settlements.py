@@ -220,7 +220,7 @@ def test_what_is_sent_is_what_was_signed(world: World, order_id: str) -> None:
     for account in (BUYER, SELLER):
         world.sign_settlement(order_id, account, 5, until)
     signatures = {
-        role: world.settlement_signature(order_id, PARTIES[role], 5, until)
+        role: messages.compact(world.settlement_signature(order_id, PARTIES[role], 5, until))
         for role in (Role.SELLER, Role.BUYER)
     }
     data = calls.settle(world.terms(order_id), 5, until, signatures)

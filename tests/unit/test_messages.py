@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from otc_sdk import messages
 from otc_sdk.errors import SignatureError
-from otc_sdk.messages import MAX_SIGNATURE_BYTES, check, recover
+from otc_sdk.messages import MAX_SIGNATURE_BYTES, check, compact, recover
 from otc_sdk.terms import EscrowDomain, digest
 
 from tests.chain import account_of
@@ -18,12 +18,6 @@ SIGNER, STRANGER = account_of("signer"), account_of("stranger")
 MESSAGE = messages.dispute(DOMAIN, ORDER_ID)
 SIGNATURE = messages.sign(SIGNER, MESSAGE)
 R, S, V = SIGNATURE[:32], SIGNATURE[32:64], SIGNATURE[64]
-
-
-def compact(signature: bytes) -> bytes:
-    """The 64-byte form (EIP-2098)."""
-    s = int.from_bytes(signature[32:64], "big") | (signature[64] - 27) << 255
-    return signature[:32] + s.to_bytes(32, "big")
 
 
 @pytest.mark.parametrize("signature", [SIGNATURE, compact(SIGNATURE)], ids=["65", "64"])
