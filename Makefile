@@ -60,22 +60,24 @@ safe: .venv-safe/done node_modules/done  ## Panel and treasury as Safes, tested;
 	.venv-safe/bin/pytest tests/safe
 
 .PHONY: prove
-prove: install .venv-audit/done  ## Long: invariants at 1,024 x 64, proofs and bugs planted in them, slither, mutants
+prove: install .venv-audit/done  ## Long: invariants at 1,024 x 64, proofs with planted bugs, slither, coverage, mutants
 	FOUNDRY_PROFILE=prove $(BIN)/python scripts/forge.py test
 	.venv-audit/bin/python scripts/prove.py
 	.venv-audit/bin/python scripts/prove.py --planted
 	.venv-audit/bin/python scripts/slither.py
+	$(BIN)/python scripts/contract_coverage.py
 	$(BIN)/python scripts/mutate.py --jobs $(JOBS)
 
 .PHONY: prove-short
-prove-short: install .venv-audit/done  ## The same in minutes: the quick proofs, slither, every fortieth mutant
+prove-short: install .venv-audit/done  ## The same in minutes: the quick proofs, slither, coverage, every fortieth mutant
 	.venv-audit/bin/python scripts/prove.py --quick
 	.venv-audit/bin/python scripts/slither.py
+	$(BIN)/python scripts/contract_coverage.py
 	$(BIN)/python scripts/mutate.py --jobs $(JOBS) --every 40 --least 90
 
 .PHONY: coverage
-coverage: install  ## Lines and branches of the contracts that their tests reach
-	$(BIN)/python scripts/forge.py coverage --exclude-tests --no-match-coverage mocks --no-match-test invariant_ --report summary
+coverage: install  ## That the tests reach every line and branch of the contracts
+	$(BIN)/python scripts/contract_coverage.py
 
 .PHONY: bench-gas
 bench-gas: install  ## Gas of every verb, into benchmarks/results/gas.json
