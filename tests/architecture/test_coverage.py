@@ -19,9 +19,7 @@ WRITTEN_TEXT = """
 
 
 def found(measured: str, written: str) -> list[str]:
-    return faults(
-        figures(measured, MEASURED_ROW, MEASURED), figures(written, WRITTEN_ROW, WRITTEN)
-    )
+    return faults(figures(measured, MEASURED_ROW, MEASURED), figures(written, WRITTEN_ROW, WRITTEN))
 
 
 def test_all_is_reached() -> None:
