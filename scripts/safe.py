@@ -17,6 +17,7 @@ from eip712.common import ZERO_ADDRESS, create_safe_tx_def
 from eth_abi.abi import encode
 from eth_account.messages import SignableMessage, encode_typed_data
 from eth_account.signers.base import BaseAccount
+from eth_typing import HexStr
 from otc_sdk import messages
 from otc_sdk.calls import call
 from otc_sdk.chain import GAS_MARGIN_PERCENT, Sent, Wallet, explain, fees
@@ -27,12 +28,14 @@ from otc_sdk.deployment import (
     code_at,
     in_coins,
     node_errors,
+    require_create2_deployer,
     require_idle,
 )
 from otc_sdk.errors import ChainError, SignatureError
 from otc_sdk.terms import create2_address, digest
 from web3 import Web3
 from web3.exceptions import ContractLogicError
+from web3.logs import DISCARD
 
 ROOT = Path(__file__).resolve().parent.parent
 ARTIFACTS = ROOT / "node_modules/@safe-global/safe-smart-account/build/artifacts/contracts"
@@ -104,23 +107,33 @@ def require_owners(owners: list[str], threshold: int) -> None:
 def create(w3: Web3, account: BaseAccount, owners: list[str], threshold: int) -> str:
     """Make a Safe, and what it needs where that is missing; return its address.
 
-    Raises ChainError before anything is sent: bad owners, foreign code, payer unfunded or busy.
+    Raises ChainError before anything is sent: bad owners, no CREATE2 deployer, foreign code, payer
+    unfunded or busy.
     """
     require_owners(owners, threshold)
     missing = [name for name in PLACED if not has_code(w3, place_of(name), name)]
+    if missing:
+        require_create2_deployer(w3)
     require_gas(w3, account, CREATE_GAS + sum(placing_gas(w3, name) for name in missing))
     require_idle(w3, account.address)
     wallet = Wallet(w3, account)
     for name in missing:
         wallet.send(CREATE2_DEPLOYER, SALT + init_code(name))
     sent = wallet.send(place_of("SafeProxyFactory"), creation(owners, threshold))
+    return Safe(w3, made_by(w3, sent)).address
+
+
+def made_by(w3: Web3, sent: Sent) -> str:
+    """The Safe that a transaction made. Raises ChainError if it made none."""
     factory = w3.eth.contract(
         Web3.to_checksum_address(place_of("SafeProxyFactory")),
         abi=artifact("SafeProxyFactory")["abi"],
     )
-    logs = factory.events.ProxyCreation().get_logs(from_block=sent.block_number)
-    made = next(log for log in logs if log["transactionHash"].to_0x_hex() == sent.tx_hash)
-    return Safe(w3, made["args"]["proxy"]).address
+    receipt = w3.eth.get_transaction_receipt(HexStr(sent.tx_hash))
+    made = next(iter(factory.events.ProxyCreation().process_receipt(receipt, DISCARD)), None)
+    if made is None:
+        raise ChainError(f"the factory made no Safe in transaction {sent.tx_hash}")
+    return str(made["args"]["proxy"])
 
 
 def creation(owners: list[str], threshold: int) -> bytes:
@@ -135,8 +148,6 @@ def creation(owners: list[str], threshold: int) -> bytes:
 
 
 def placing_gas(w3: Web3, name: str) -> int:
-    if not code_at(w3, CREATE2_DEPLOYER):
-        raise ChainError(f"chain {w3.eth.chain_id} has no CREATE2 deployer at {CREATE2_DEPLOYER}")
     return w3.eth.estimate_gas({"to": CREATE2_DEPLOYER, "data": SALT + init_code(name)})
 
 

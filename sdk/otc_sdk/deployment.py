@@ -29,6 +29,10 @@ from otc_sdk.terms import EscrowDomain, create2_address
 
 # The deterministic deployment proxy (https://github.com/Arachnid/deterministic-deployment-proxy).
 CREATE2_DEPLOYER = Web3.to_checksum_address("0x4e59b44847b379578588920ca78fbf26c0b4956c")
+CREATE2_DEPLOYER_CODE = bytes.fromhex(
+    "7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe0"
+    "3601600081602082378035828234f58015156039578182fd5b8082525050506014600cf3"
+)
 SALT = bytes(32)
 
 # Init code of nothing that runs the newest opcodes of the escrow: PUSH0, TSTORE and MCOPY.
@@ -141,7 +145,7 @@ def deploy(
     """Deploy, or find this build deployed. Sends nothing unless all checks pass.
 
     `known` is what deployments/<chain>.json says so far. Raises ChainError: node down, wrong
-    chain, no CREATE2 deployer, foreign code at the address, account unfunded or busy, revert.
+    chain, no CREATE2 deployer, foreign code at an address, account unfunded or busy, revert.
     """
     w3 = open_node(replace(network, rpc_url=rpc_url))
     found = find(w3, network, known)
@@ -196,8 +200,7 @@ def cost(w3: Web3) -> Cost:
 
     Raises ChainError if the chain has no CREATE2 deployer or could not run the escrow.
     """
-    if not code_at(w3, CREATE2_DEPLOYER):
-        raise ChainError(f"chain {w3.eth.chain_id} has no CREATE2 deployer at {CREATE2_DEPLOYER}")
+    require_create2_deployer(w3)
     require_cancun(w3)
     gas = w3.eth.estimate_gas({"to": CREATE2_DEPLOYER, "data": SALT + init_code()})
     price = fees(w3)
@@ -205,6 +208,19 @@ def cost(w3: Web3) -> Cost:
         gas_limit=gas * GAS_MARGIN_PERCENT // 100,
         gas_price_wei=price.get("maxFeePerGas", price.get("gasPrice", 0)),
     )
+
+
+def require_create2_deployer(w3: Web3) -> None:
+    """Raise ChainError unless the deployer's own code is there: other code would take what it is
+    sent, and put nothing where we look for it."""
+    code = code_at(w3, CREATE2_DEPLOYER)
+    if not code:
+        raise ChainError(f"chain {w3.eth.chain_id} has no CREATE2 deployer at {CREATE2_DEPLOYER}")
+    if code != CREATE2_DEPLOYER_CODE:
+        raise ChainError(
+            f"the code at {CREATE2_DEPLOYER} on chain {w3.eth.chain_id} is not the CREATE2 "
+            "deployer's"
+        )
 
 
 def require_cancun(w3: Web3) -> None:

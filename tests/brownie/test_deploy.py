@@ -5,11 +5,13 @@ import json
 import pytest
 from brownie import network, web3
 from otc_sdk import deployment
+from otc_sdk.keystore import from_key
 
 from scripts import deploy as script
 from scripts import verify
 
 KEY = "0x" + "42" * 32
+PAYER = from_key(KEY).address
 
 
 @pytest.fixture(autouse=True)
@@ -36,6 +38,33 @@ def on_this_chain(monkeypatch):
     """As if sepolia's chain id were the development chain's."""
     here = deployment.Network("sepolia", web3.eth.chain_id, web3.provider.endpoint_uri)
     monkeypatch.setattr(script, "find_network", lambda _: here)
+
+
+@pytest.fixture
+def funded(monkeypatch):
+    """A payer with a key and coins."""
+    monkeypatch.setenv("OTC_PRIVATE_KEY", KEY)
+    rpc("anvil_setBalance", PAYER, hex(10**18))
+
+
+@pytest.fixture
+def set_code():
+    """Puts code at addresses, until the test ends."""
+    before = {}
+
+    def change(place, code):
+        before.setdefault(place, rpc("eth_getCode", place, "latest"))
+        rpc("anvil_setCode", place, code)
+
+    yield change
+    for place, code in before.items():
+        rpc("anvil_setCode", place, code)
+
+
+def rpc(method, *params):
+    answer = web3.provider.make_request(method, list(params))
+    assert "error" not in answer, answer
+    return answer["result"]
 
 
 def test_it_deploys_and_writes_the_file(folder):
@@ -78,13 +107,20 @@ def test_no_key_is_refused(folder, sepolia, on_this_chain, monkeypatch):
     refused("no account", folder)
 
 
-def test_other_code_at_the_address_is_refused(folder, sepolia, on_this_chain):
-    place = deployment.escrow_address()
-    web3.provider.make_request("anvil_setCode", [place, "0x00"])
-    try:
-        refused("is not this build's escrow", folder)
-    finally:
-        web3.provider.make_request("anvil_setCode", [place, "0x"])
+def test_other_code_at_the_address_is_refused(folder, sepolia, on_this_chain, set_code):
+    set_code(deployment.escrow_address(), "0x00")
+    refused("is not this build's escrow", folder)
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [("0x", "has no CREATE2 deployer"), ("0x00", "not the CREATE2 deployer's")],
+)
+def test_a_chain_without_the_deployer_is_refused(
+    folder, sepolia, on_this_chain, funded, set_code, code, words
+):
+    set_code(deployment.CREATE2_DEPLOYER, code)
+    refused(words, folder)
 
 
 def test_a_broken_deployment_file_is_refused(folder, sepolia, on_this_chain):
@@ -94,7 +130,13 @@ def test_a_broken_deployment_file_is_refused(folder, sepolia, on_this_chain):
 
 def refused(words, folder):
     """The script ends with these words, having sent and written nothing."""
-    before = web3.eth.block_number, sorted(folder.iterdir())
+    before = seen(folder)
     with pytest.raises(SystemExit, match=words):
         script.main()
-    assert (web3.eth.block_number, sorted(folder.iterdir())) == before
+    assert seen(folder) == before
+
+
+def seen(folder):
+    """What sending or writing would change."""
+    sent = web3.eth.get_transaction_count(PAYER, "pending")
+    return web3.eth.block_number, sent, sorted(folder.iterdir())

@@ -11,7 +11,13 @@ import pytest
 from eth_account import Account
 from otc_sdk import deployment
 from otc_sdk.artifacts import load
-from otc_sdk.deployment import CREATE2_DEPLOYER, NETWORKS, SCHEMA, escrow_address
+from otc_sdk.deployment import (
+    CREATE2_DEPLOYER,
+    CREATE2_DEPLOYER_CODE,
+    NETWORKS,
+    SCHEMA,
+    escrow_address,
+)
 
 from tests.cli.command import OTC, Otc, refused
 from tests.cli.node import RICH_KEY, ROOT, Node, running
@@ -94,9 +100,26 @@ def test_node_that_talks_nonsense(otc: Otc, chain: Node, status: int, body: str)
         refused(otc("deploy", "--network", "local", "--rpc-url", url), "node")
 
 
-def test_no_create2_deployer(otc: Otc, chain: Node) -> None:
-    chain.rpc("anvil_setCode", CREATE2_DEPLOYER, "0x")
-    refuse(otc, chain, "no CREATE2 deployer", CREATE2_DEPLOYER)
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("0x", "has no CREATE2 deployer at"),
+        ("0x00", "is not the CREATE2 deployer's"),  # takes everything and does nothing
+        ("0x" + CREATE2_DEPLOYER_CODE.hex() + "00", "is not the CREATE2 deployer's"),
+    ],
+)
+def test_no_create2_deployer(otc: Otc, chain: Node, code: str, words: str) -> None:
+    """Found: with other code there the transaction was sent, and made nothing."""
+    chain.rpc("anvil_setCode", CREATE2_DEPLOYER, code)
+    refuse(otc, chain, words, CREATE2_DEPLOYER)
+    dry = otc("deploy", "--network", "local", "--rpc-url", chain.url, "--dry-run")
+    refused(dry, words, CREATE2_DEPLOYER)
+
+
+def test_create2_deployer_is_the_one_that_chains_have(chain: Node) -> None:
+    assert chain.rpc("eth_getCode", CREATE2_DEPLOYER, "latest") == (
+        "0x" + CREATE2_DEPLOYER_CODE.hex()
+    )
 
 
 @pytest.mark.parametrize("hardfork", ["paris", "shanghai"])

@@ -2,7 +2,8 @@
 
 import json
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -46,10 +47,15 @@ class Desk:
 
     def refuse(self, words: str, *arguments: object, key: LocalAccount | None = None) -> None:
         """The script refuses with these words, having sent nothing."""
-        block = self.chain.w3.eth.block_number
+        before = self.sent(key)
         with pytest.raises(SystemExit, match=words):
             self.run(*arguments, key=key)
-        assert self.chain.w3.eth.block_number == block
+        assert self.sent(key) == before
+
+    def sent(self, key: LocalAccount | None) -> tuple[int, int]:
+        """What sending would change: the chain's height, and what the key sent so far."""
+        eth = self.chain.w3.eth
+        return eth.block_number, eth.get_transaction_count(key.address, "pending") if key else 0
 
     def confirm(self, script: str, file: Path, *owners: int) -> None:
         for index in owners:
@@ -65,6 +71,16 @@ def desk(anvil, tmp_path, capsys, monkeypatch) -> Desk:
     for name in ("OTC_KEYSTORE", "OTC_PRIVATE_KEY"):
         monkeypatch.delenv(name, raising=False)
     return Desk(anvil, tmp_path, capsys, monkeypatch)
+
+
+@pytest.fixture
+def fresh(desk) -> Iterator[Desk]:
+    """The scripts on a chain of the test's own, without Safe's contracts."""
+    chain = Anvil().start()
+    try:
+        yield replace(desk, chain=chain)
+    finally:
+        chain.stop()
 
 
 @pytest.fixture(scope="session")

@@ -4,9 +4,12 @@ import json
 
 import pytest
 from chain import account_of
+from cli.proxy import proxy
 from conftest import AMOUNT, FEE, OWNERS, UNIT
 from otc_sdk.calls import call
-from otc_sdk.chain import EscrowAccount
+from otc_sdk.chain import EscrowAccount, connect
+from otc_sdk.deployment import CREATE2_DEPLOYER
+from otc_sdk.errors import ChainError
 from otc_sdk.roles import Role
 from web3 import Web3
 
@@ -231,6 +234,32 @@ def test_an_owner_named_twice_is_refused(desk):
 def test_an_unfunded_deployer_is_refused(desk):
     owners = [owner.address for owner in OWNERS]
     desk.refuse("holds 0 coins", *create(*owners), key=account_of("poor"))
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [("0x", "has no CREATE2 deployer"), ("0x00", "not the CREATE2 deployer's")],
+)
+def test_a_chain_without_the_deployer_is_refused(fresh, code, words):
+    """Found: with other code there four transactions were sent, and no Safe made."""
+    fresh.chain.rpc("anvil_setCode", CREATE2_DEPLOYER, code)
+    owners = [owner.address for owner in OWNERS]
+    fresh.refuse(words, *create(*owners), key=fresh.chain.funded_account())
+
+
+def test_a_node_that_hides_the_safe_is_named(fresh):
+    """Found: an uncaught StopIteration."""
+
+    def without_logs(_, answer):
+        if isinstance(answer.get("result"), dict) and "logs" in answer["result"]:
+            answer["result"]["logs"] = []
+        return 200, json.dumps(answer)
+
+    owners = [owner.address for owner in OWNERS]
+    payer = fresh.chain.funded_account()
+    words = "the factory made no Safe in transaction 0x"
+    with proxy(fresh.url, without_logs) as url, pytest.raises(ChainError, match=words):
+        safe.create(connect(url), payer, owners, 2)
 
 
 def test_no_key_is_refused(desk):
