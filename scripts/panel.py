@@ -18,10 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from otc_sdk import calls, deployment, messages
+from otc_sdk import calls, messages
 from otc_sdk.amounts import to_text, to_units
-from otc_sdk.deployment import code_at
-from otc_sdk.networks import Network
+from otc_sdk.deployment import code_at, require_escrow
 from otc_sdk.order import Order
 from otc_sdk.payout import payout
 from otc_sdk.roles import TRADERS, Role
@@ -155,7 +154,7 @@ def propose(options: argparse.Namespace) -> None:
         panel.address, options.way, panel.nonce, order.domain, order.terms, order.symbol,
         order.decimals, units, until, trader,
     )  # fmt: skip
-    require_open(w3, panel, ruling, options.network)
+    require_open(w3, panel, ruling)
     proposal.write_new(options.file, ruling.content())
     proposal.show(ruling.rows() | {"careful": panel.warning()})
 
@@ -187,13 +186,11 @@ def signed_by_trader(
     return until, {role: signature}
 
 
-def require_open(w3: Web3, panel: safe.Safe, ruling: Ruling, network: str) -> None:
+def require_open(w3: Web3, panel: safe.Safe, ruling: Ruling) -> None:
     """Raise unless the panel can rule: chain, escrow, arbitrator, order and validity are right."""
     if ruling.domain.chain_id != panel.chain_id:
         raise Refused(f"the order is on chain {ruling.domain.chain_id}, not {panel.chain_id}")
-    found = deployment.find(w3, Network(network, panel.chain_id, ""))
-    if found is None or found.escrow != ruling.domain.escrow:
-        raise Refused(f"{ruling.domain.escrow} is not this build's escrow")
+    require_escrow(w3, ruling.domain.escrow)
     if ruling.terms.arbitrator != panel.address:
         raise Refused(f"the order's arbitrator is {ruling.terms.arbitrator}, not {panel.address}")
     if code_at(w3, vault_address(ruling.domain, ruling.order_id)):
@@ -211,7 +208,7 @@ def opened(options: argparse.Namespace) -> tuple[safe.Safe, Ruling, dict[str, An
     content = proposal.read(options.file, KIND)
     ruling = Ruling.load(content)
     panel = safe.Safe(w3, ruling.panel)
-    require_open(w3, panel, ruling, options.network)
+    require_open(w3, panel, ruling)
     if ruling.way == EXECUTE:
         safe.require_nonce(panel, ruling.nonce)
     return panel, ruling, content

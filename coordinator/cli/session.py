@@ -102,14 +102,16 @@ def order_and_account(
 
 
 def on_chain(order: "Order", account: "BaseAccount", rpc_url: str | None) -> "EscrowAccount":
-    """The account on the order's chain, with its own gas. Raises ChainError."""
-    from otc_sdk.chain import EscrowAccount, connect, read_domain
-    from otc_sdk.deployment import node_errors
+    """The account on the order's chain, with its own gas.
+
+    Raises ChainError, also if the escrow there is another build's: a file may name any contract.
+    """
+    from otc_sdk.chain import EscrowAccount, connect
+    from otc_sdk.deployment import require_escrow
 
     w3 = connect(rpc_url or node_of(order.domain.chain_id), order.domain.chain_id)
-    with node_errors():
-        domain = read_domain(w3, order.domain.escrow)
-    return EscrowAccount(w3, domain, account)
+    require_escrow(w3, order.domain.escrow)
+    return EscrowAccount(w3, order.domain, account)
 
 
 def node_of(chain_id: int) -> str:

@@ -65,13 +65,6 @@ def public_part(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 
 
-def read_domain(w3: Web3, escrow: str) -> EscrowDomain:
-    """Domain of a deployed escrow. Raises ChainError if there is none at the address."""
-    if not w3.eth.get_code(Web3.to_checksum_address(escrow)):
-        raise ChainError(f"no escrow at {escrow} on chain {w3.eth.chain_id}")
-    return EscrowDomain(w3.eth.chain_id, Web3.to_checksum_address(escrow))
-
-
 class Wallet:
     """An account that sends transactions with its own key and gas, and waits for each."""
 

@@ -314,29 +314,34 @@ def lacks_code(w3: Web3, address: str, block: int) -> bool:
 
 @node_errors()
 def verify(w3: Web3, deployment: Deployment) -> None:
-    """Raise ChainError unless the chain has this build's code at this build's address.
-
-    A CREATE2 address commits to the code that ran there to deploy it, so its immutables are right
-    too. A vault's code follows from the escrow's.
-    """
+    """Raise ChainError unless the chain has this build's escrow, and the record tells of it."""
     if w3.eth.chain_id != deployment.chain_id:
         raise ChainError(
             f"the node is on chain {w3.eth.chain_id}, the deployment on {deployment.chain_id}"
         )
-    code = code_at(w3, deployment.escrow)
-    if not code:
-        raise ChainError(f"no code at {deployment.escrow}, where the escrow should be")
-    salt = bytes.fromhex(deployment.salt.removeprefix("0x"))
-    expected = create2_address(deployment.deployer, salt, init_code())
-    artifact = load("Escrow")
-    same = masked(code, artifact) == masked(
-        bytes.fromhex(artifact["deployed_bytecode"][2:]), artifact
-    )
-    if not same or deployment.escrow != expected:
-        raise ChainError(f"the code at {deployment.escrow} is not this build's escrow")
+    code = require_escrow(w3, deployment.escrow)
+    if (deployment.deployer, deployment.salt) != (CREATE2_DEPLOYER, "0x" + SALT.hex()):
+        raise ChainError("the deployment's deployer and salt are not this build's")
     if "0x" + keccak(code).hex() != deployment.code_hash:
         raise ChainError(f"the code at {deployment.escrow} has another hash than the deployment")
     require_complete(w3, deployment)
+
+
+@node_errors()
+def require_escrow(w3: Web3, address: str) -> bytes:
+    """The code at an address. Raises ChainError unless it is this build's escrow.
+
+    A CREATE2 address commits to the code that ran there to deploy it, so its immutables are right
+    too. A vault's code follows from the escrow's.
+    """
+    code = code_at(w3, address)
+    if not code:
+        raise ChainError(f"no code at {address}, where the escrow should be")
+    artifact = load("Escrow")
+    built = bytes.fromhex(artifact["deployed_bytecode"][2:])
+    if address != escrow_address() or masked(code, artifact) != masked(built, artifact):
+        raise ChainError(f"the code at {address} is not this build's escrow")
+    return code
 
 
 def require_complete(w3: Web3, deployment: Deployment) -> None:

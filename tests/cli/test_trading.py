@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,16 @@ from eth_account import Account
 from otc_sdk.chain import connect
 from otc_sdk.client import Client
 from otc_sdk.errors import LogError, TermsError
+from otc_sdk.order import Order
 from otc_sdk.order_log import require_whole
+from otc_sdk.terms import EscrowDomain
 from typer.testing import CliRunner, Result
+from web3 import Web3
 
 from coordinator.cli import app
 from tests.cli.command import refused
 from tests.cli.desk import WAIT_SECONDS, Desk, Person, running_desk
+from tests.cli.proxy import proxy
 
 pytestmark = pytest.mark.xdist_group("trading")
 
@@ -146,6 +151,71 @@ def test_dispute_on_chain_and_a_cold_ruling(
     refused(arbitrator.run("settle", *alone, "--signed", ruling), "NotAllowed")
     seller("settle", *alone, "--signed", ruling)
     assert desk.balance(seller.address) - before == 12_500_000
+
+
+@pytest.fixture(scope="session")
+def papers(desk: Desk, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """An order's file, and the seller's signature of its refund."""
+    seller, folder = desk.person("seller"), tmp_path_factory.mktemp("papers")
+    found = {name: folder / f"{name}.json" for name in ("order", "signed")}
+    order = seller("order", "show", taken(seller, desk.person("buyer")))
+    found["order"].write_text(json.dumps(order))
+    alone = ("--offline", found["order"], "--yes")
+    found["signed"].write_text(json.dumps(seller("sign", "refund", *alone)))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("who", "command"),
+    [
+        ("buyer", ("settle", "--signed", "SIGNED")),
+        ("buyer", ("claim",)),
+        ("buyer", ("sweep",)),
+        ("buyer", ("dispute", "--on-chain")),
+        ("seller", ("refund", "request")),
+        ("seller", ("refund", "take")),
+    ],
+    ids=lambda value: "-".join(value[:2]) if isinstance(value, tuple) else value,
+)
+@pytest.mark.parametrize(
+    ("code", "words"), [("0x", "no code at"), ("0x00", "is not this build's escrow")]
+)
+def test_nothing_is_sent_to_another_contract(
+    desk: Desk, papers: dict[str, Path], who: str, command: tuple[str, ...], code: str, words: str
+) -> None:
+    """Found: whatever lay at the escrow of the order's file was sent a transaction."""
+    escrow = Order.load(papers["order"].read_text()).domain.escrow
+    asked = []
+
+    def foreign(request: Json, answer: Json) -> tuple[int, str]:
+        asked.append(request["method"])
+        if request["method"] == "eth_getCode" and request["params"][0] == escrow:
+            answer["result"] = code
+        return 200, json.dumps(answer)
+
+    given = [papers["signed"] if word == "SIGNED" else word for word in command]
+    with proxy(desk.rpc, foreign) as url:
+        alone = ("--offline", papers["order"], "--rpc-url", url, "--api", "http://127.0.0.1:1")
+        refused(desk.person(who).run(*given, *alone), words, escrow)
+    assert not {"eth_estimateGas", "eth_sendRawTransaction"} & set(asked)
+
+
+def test_our_code_at_another_address(desk: Desk, papers: dict[str, Path], tmp_path: Path) -> None:
+    """Its immutables could be anything."""
+    order, w3 = Order.load(papers["order"].read_text()), connect(desk.rpc)
+    code = w3.eth.get_code(Web3.to_checksum_address(order.domain.escrow))
+    copy = Account.create().address
+    w3.provider.make_request("anvil_setCode", [copy, code.to_0x_hex()])  # type: ignore[arg-type]
+    moved = replace(order, domain=EscrowDomain(order.domain.chain_id, copy))
+    facts = {
+        **order.facts,
+        "id": moved.id,
+        "escrow": order.facts["escrow"] | {"vault": moved.vault},
+    }
+    saved = tmp_path / "moved.json"
+    saved.write_text(json.dumps(replace(moved, facts=facts).saved()))
+    alone = ("--offline", saved, "--api", "http://127.0.0.1:1")
+    refused(desk.person("seller").run("sweep", *alone), copy, "is not this build's escrow")
 
 
 def test_rewritten_log_is_noticed(desk: Desk, seller: Person, buyer: Person) -> None:

@@ -172,11 +172,13 @@ def test_an_order_of_another_chain_is_refused(case, desk, made, file):
     desk.refuse("the order is on chain 5", "panel", "confirm", file, "--yes", key=OWNERS[0])
 
 
-def test_an_order_of_another_escrow_is_refused(case, desk, file):
+@pytest.mark.parametrize("words", ["no code at", "not this build's escrow"])
+def test_an_order_of_another_escrow_is_refused(case, desk, file, token, words):
     content = json.loads(file.read_text())
-    content["order"]["escrow"] = account_of("nobody").address
+    nobody = account_of("nobody").address
+    content["order"]["escrow"] = nobody if words == "no code at" else token
     file.write_text(json.dumps(content))
-    desk.refuse("not this build's escrow", "panel", "confirm", file, "--yes", key=OWNERS[0])
+    desk.refuse(words, "panel", "confirm", file, "--yes", key=OWNERS[0])
 
 
 def test_a_safe_without_its_handler_signs_nothing(case, desk, made):
