@@ -22,7 +22,10 @@ DEVELOPMENT_COINS = "10 ether"
 def main() -> None:
     """What `brownie run deploy` calls. A refusal is one line and exit code 1."""
     try:
-        found, is_new = deploy_and_record(active_network(), DEPLOYMENTS, payer)
+        # A development chain ends with its command: whatever was recorded of one is of no use.
+        found, is_new = deploy_and_record(
+            active_network(), DEPLOYMENTS, payer, replace=on_development()
+        )
     except OtcError as error:
         raise SystemExit(f"error: {error}") from None
     print(f"{found.chain}: {'deployed' if is_new else 'already deployed'}")
@@ -34,14 +37,18 @@ def main() -> None:
 def active_network() -> Network:
     """The network brownie is connected to, as otc_sdk names it."""
     name = network.show_active()
-    if name == "development":
+    if on_development():
         return Network(name, web3.eth.chain_id, web3.provider.endpoint_uri)
     return find_network(name)
 
 
+def on_development() -> bool:
+    return network.show_active() == "development"
+
+
 def payer():
     """Who pays: the caller's key, or on the development chain a new one with its coins."""
-    if network.show_active() != "development":
+    if not on_development():
         return keystore.load_account()
     made = accounts.add()
     accounts[0].transfer(made, DEVELOPMENT_COINS, silent=True)

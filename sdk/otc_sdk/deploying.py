@@ -41,7 +41,7 @@ def recorded(folder: Path, network: Network, replace: bool) -> Deployment | None
     if known.escrow != deployment.escrow_address() and not replace:
         raise ChainError(
             f"{path} records another build's escrow, {known.escrow}: "
-            "keep a copy for its live orders, then use --replace"
+            "keep a copy for its live orders, then use `otc deploy --replace`"
         )
     return known
 

@@ -1,10 +1,12 @@
 """`brownie run deploy`: the same logic and the same file as `otc deploy`, and the same refusals."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from brownie import network, web3
 from otc_sdk import deployment
+from otc_sdk.chain import Wallet
 from otc_sdk.keystore import from_key
 
 from scripts import deploy as script
@@ -121,6 +123,41 @@ def test_a_chain_without_the_deployer_is_refused(
 ):
     set_code(deployment.CREATE2_DEPLOYER, code)
     refused(words, folder)
+
+
+def test_a_busy_payer_is_refused(folder, sepolia, on_this_chain, funded):
+    rpc("evm_setAutomine", False)
+    try:
+        rpc("eth_sendRawTransaction", waiting())
+        refused("has 1 unmined transactions", folder)
+    finally:
+        rpc("evm_mine")
+        rpc("evm_setAutomine", True)
+
+
+def test_another_builds_record_is_kept(folder, sepolia, on_this_chain, funded):
+    """Found: the refusal named an option that brownie's deploy lacks."""
+    record_of_another_build(folder, "sepolia")
+    refused("records another build's escrow.* use `otc deploy --replace`", folder)
+
+
+def test_another_builds_record_of_a_development_chain_is_replaced(folder):
+    """Found: after a change of the contracts nothing was deployed any more."""
+    record_of_another_build(folder, "development")
+    script.main()
+    assert deployment.read(folder, "development").escrow == deployment.escrow_address()
+
+
+def waiting():
+    """A transaction of the payer's to itself, signed."""
+    call = {"from": PAYER, "to": PAYER}
+    return "0x" + Wallet(web3, from_key(KEY)).signed(call).hex()
+
+
+def record_of_another_build(folder, chain):
+    here = deployment.Network(chain, web3.eth.chain_id, web3.provider.endpoint_uri)
+    old = deployment.describe(web3, here, None, 0)
+    deployment.write(folder, replace(old, escrow="0x" + "11" * 20))
 
 
 def test_a_broken_deployment_file_is_refused(folder, sepolia, on_this_chain):
