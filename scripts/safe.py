@@ -304,6 +304,7 @@ def execute(safe: Safe, agreed: Transaction, signatures: Signatures, payer: Base
     except ContractLogicError as error:
         raise ChainError(f"the Safe's transaction would fail: {explain(error)}") from error
     require_gas(safe.w3, payer, gas)
+    require_idle(safe.w3, payer.address)
     return Wallet(safe.w3, payer).send(safe.address, data)
 
 

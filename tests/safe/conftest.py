@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -35,13 +36,14 @@ class Desk:
     folder: Path
     capsys: pytest.CaptureFixture
     monkeypatch: pytest.MonkeyPatch
+    network: str = "local"
 
     def run(self, script: str, command: str, *arguments: object, key: LocalAccount | None = None):
         """What the script prints; `key` is in the environment. A refusal is a SystemExit."""
         self.monkeypatch.delenv("OTC_PRIVATE_KEY", raising=False)
         if key is not None:
             self.monkeypatch.setenv("OTC_PRIVATE_KEY", key.key.hex())
-        words = [command, "--network", "local", "--rpc-url", self.url, *map(str, arguments)]
+        words = [command, "--network", self.network, "--rpc-url", self.url, *map(str, arguments)]
         proposal.run(SCRIPTS[script].options(), words)
         return self.capsys.readouterr().out
 
@@ -60,6 +62,18 @@ class Desk:
     def confirm(self, script: str, file: Path, *owners: int) -> None:
         for index in owners:
             self.run(script, "confirm", file, "--yes", key=OWNERS[index])
+
+    @contextmanager
+    def busy(self, key: LocalAccount) -> Iterator[None]:
+        """A transaction of this account's waits to be mined."""
+        self.chain.rpc("evm_setAutomine", False)
+        try:
+            raw = Wallet(self.chain.w3, key).signed({"from": key.address, "to": key.address})
+            self.chain.w3.eth.send_raw_transaction(raw)
+            yield
+        finally:
+            self.chain.rpc("evm_mine")
+            self.chain.rpc("evm_setAutomine", True)
 
     @property
     def url(self) -> str:

@@ -1,6 +1,7 @@
 """An arbitration panel of two of three: it rules with a trader, and cannot be misled."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from chain import account_of
@@ -143,6 +144,14 @@ def test_a_ruling_that_would_fail_is_not_sent(case, desk, made):
     desk.refuse(words, "panel", "submit", path, key=desk.chain.funded_account("anybody"))
 
 
+def test_a_busy_sender_is_refused(case, desk, made):
+    """It may wait for this very ruling, sent by a run that was interrupted."""
+    path, payer = propose_execution(desk, case, made), desk.chain.funded_account()
+    desk.confirm("panel", path, 0, 1)
+    with desk.busy(payer):
+        desk.refuse("has 1 unmined transactions", "panel", "submit", path, key=payer)
+
+
 def test_an_unfunded_sender_is_refused(case, desk, made):
     path = propose_execution(desk, case, made)
     desk.confirm("panel", path, 0, 1)
@@ -249,6 +258,20 @@ def test_a_chain_without_the_deployer_is_refused(fresh, code, words):
     fresh.refuse(words, *create(*owners), key=fresh.chain.funded_account())
 
 
+@pytest.mark.parametrize("name", safe.PLACED)
+def test_foreign_code_where_safes_contracts_go_is_refused(fresh, name):
+    fresh.chain.rpc("anvil_setCode", safe.place_of(name), "0x00")
+    owners = [owner.address for owner in OWNERS]
+    words = f"the code at {safe.place_of(name)} is not that of {name} 1.5.0"
+    fresh.refuse(words, *create(*owners), key=fresh.chain.funded_account())
+
+
+def test_a_busy_payer_is_refused(fresh):
+    owners, payer = [owner.address for owner in OWNERS], fresh.chain.funded_account()
+    with fresh.busy(payer):
+        fresh.refuse("has 1 unmined transactions", *create(*owners), key=payer)
+
+
 def test_a_node_that_hides_the_safe_is_named(fresh):
     """Found: an uncaught StopIteration."""
 
@@ -281,13 +304,6 @@ def test_a_key_in_the_arguments_is_refused_unseen(desk, words):
 
 def test_a_node_of_another_chain_is_refused(desk):
     owners = [owner.address for owner in OWNERS]
-    desk.monkeypatch.setenv("OTC_PRIVATE_KEY", account_of("payer").key.hex())
-    named = [word for owner in owners for word in ("--owner", owner)]
-    with pytest.raises(SystemExit, match="is on chain 31337, not 11155111"):
-        panel_run("create", "--network", "sepolia", "--rpc-url", desk.url, *named)
-
-
-def panel_run(*words: str) -> None:
-    from scripts import proposal
-
-    proposal.run(panel.options(), [*words, "--threshold", "2"])
+    elsewhere = replace(desk, network="sepolia")
+    words = "is on chain 31337, not 11155111"
+    elsewhere.refuse(words, *create(*owners), key=desk.chain.funded_account())

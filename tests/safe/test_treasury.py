@@ -1,6 +1,7 @@
 """A treasury sends its fees to cold storage when two of three say so, and nowhere by mistake."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from chain import account_of
@@ -99,6 +100,31 @@ def test_an_address_without_a_token_is_refused(desk, rich_treasury):
     nowhere = account_of("nobody").address
     arguments = ("--treasury", rich_treasury, "--token", nowhere, "--to", COLD, "--amount", 1)
     desk.refuse("no token at", "treasury", "propose", *arguments, desk.folder / "x")
+
+
+def test_an_address_without_a_safe_is_refused(desk, token):
+    for place in (account_of("nobody").address, token):
+        arguments = ("--treasury", place, "--token", token, "--to", COLD, "--amount", 1)
+        desk.refuse("no Safe 1.5.0 at", "treasury", "propose", *arguments, desk.folder / "x")
+
+
+@pytest.mark.parametrize("command", ["confirm", "submit"])
+def test_a_proposal_of_an_address_without_a_safe_is_refused(desk, propose, token, command):
+    path = propose()
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps({**content, "treasury": token}))
+    payer = desk.chain.funded_account()
+    desk.refuse("no Safe 1.5.0 at", "treasury", command, path, key=payer)
+
+
+def test_a_node_of_another_chain_is_refused(desk, propose, rich_treasury, token):
+    path, payer = propose(), desk.chain.funded_account()
+    desk.confirm("treasury", path, 0, 1)
+    elsewhere, words = replace(desk, network="sepolia"), "is on chain 31337, not 11155111"
+    arguments = ("--treasury", rich_treasury, "--token", token, "--to", COLD, "--amount", 1)
+    elsewhere.refuse(words, "treasury", "propose", *arguments, desk.folder / "x")
+    elsewhere.refuse(words, "treasury", "confirm", path, "--yes", key=OWNERS[2])
+    elsewhere.refuse(words, "treasury", "submit", path, key=payer)
 
 
 def test_the_transfer_of_another_chain_is_refused(desk, propose):
