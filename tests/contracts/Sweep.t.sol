@@ -73,12 +73,12 @@ contract SweepTest is Base {
 
     /// A claim that the token itself took from is no reason to keep other tokens.
     function test_foreignTokensGoEvenIfAClaimIsNotCovered() external {
-        OddToken odd = new OddToken(6, buyer);
-        OddToken foreign = new OddToken(6, buyer);
+        OddToken odd = new OddToken(6);
+        OddToken foreign = new OddToken(6);
         Order memory order = makeOrder();
         order.token = address(odd);
         odd.mint(vaultOf(order), AMOUNT);
-        odd.turn(OddToken.Way.FreezesBuyer);
+        odd.turn(OddToken.Way.FreezesRecipient, buyer);
         settle(order, 400e6, SELLER | BUYER);
         odd.rebase(vaultOf(order), 395e6);
         foreign.mint(vaultOf(order), 8);

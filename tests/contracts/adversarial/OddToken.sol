@@ -18,24 +18,36 @@ contract OddToken {
         RevertsLong,
         BurnsGas,
         IsPaused,
-        FreezesSenders,
-        // From here on the buyer is not paid
-        FreezesBuyer,
-        AnswersFalseToBuyer,
-        AnswersTwoToBuyer
+        // From here on one account is singled out: it cannot send,
+        FreezesSender,
+        // or is not paid
+        FreezesRecipient,
+        AnswersFalseToRecipient,
+        AnswersTwoToRecipient
     }
 
     mapping(address => uint256) public balanceOf;
     uint8 public immutable decimals;
-    address private immutable BUYER;
 
     Way public way;
+    address private one;
     address private target;
     bytes[] private callbacks;
     uint256 public entered;
 
-    constructor(uint8 decimals_, address buyer) {
-        (decimals, BUYER) = (decimals_, buyer);
+    error Paused();
+    error Frozen(address account);
+
+    /// A pause stops every transfer, whoever makes it; a freeze those of one account.
+    modifier whileFree(address from, address to) {
+        require(way != Way.IsPaused, Paused());
+        require(way != Way.FreezesSender || from != one, Frozen(from));
+        require(way != Way.FreezesRecipient || to != one, Frozen(to));
+        _;
+    }
+
+    constructor(uint8 decimals_) {
+        decimals = decimals_;
     }
 
     function mint(address to, uint256 amount) external {
@@ -47,8 +59,8 @@ contract OddToken {
         balanceOf[account] = balance;
     }
 
-    function turn(Way to) external {
-        way = to;
+    function turn(Way to, address account) external {
+        (way, one) = (to, account);
     }
 
     function callBack(address to, bytes calldata data) external {
@@ -56,18 +68,23 @@ contract OddToken {
         callbacks.push(data);
     }
 
-    function transfer(address to, uint256 amount) external {
-        bool toBuyer = to == BUYER;
-        if (way == Way.Reverts || way == Way.IsPaused || way == Way.FreezesSenders) revert();
-        if (way == Way.FreezesBuyer && toBuyer) revert();
+    /// What is deposited comes from nowhere: only where it goes matters here.
+    function transferFrom(address from, address to, uint256 amount) external whileFree(from, to) returns (bool) {
+        balanceOf[to] += amount;
+        return true;
+    }
+
+    function transfer(address to, uint256 amount) external whileFree(msg.sender, to) {
+        bool toOne = to == one;
+        if (way == Way.Reverts) revert();
         if (way == Way.RevertsLong) revertWith(100_000);
         if (way == Way.BurnsGas) while (true) {}
-        if (way == Way.AnswersFalse || way == Way.AnswersFalseToBuyer && toBuyer) answer(0, 32);
+        if (way == Way.AnswersFalse || way == Way.AnswersFalseToRecipient && toOne) answer(0, 32);
         if (way == Way.ReentersFirst) reenter();
         balanceOf[msg.sender] -= amount;
         balanceOf[to] += way == Way.TakesAFee ? amount - amount / 100 : amount;
         if (way == Way.Reenters) reenter();
-        if (way == Way.AnswersTwo || way == Way.AnswersTwoToBuyer && toBuyer) answer(2, 32);
+        if (way == Way.AnswersTwo || way == Way.AnswersTwoToRecipient && toOne) answer(2, 32);
         if (way == Way.AnswersAByte) answer(1 << 248, 1);
         if (way == Way.AnswersLong) answer(1, 20_000);
         if (way != Way.AnswersNothing) answer(1, 32);

@@ -170,12 +170,12 @@ contract SignersTest is Base {
     }
 
     function consentsToAClaim(Kind kind) private {
-        OddToken odd = new OddToken(6, buyer);
+        OddToken odd = new OddToken(6);
         Order memory order = makeOrder();
         seat(order, Role.Coordinator, kind);
         (order.token, order.salt) = (address(odd), ++salt);
         odd.mint(vaultOf(order), AMOUNT);
-        odd.turn(OddToken.Way.FreezesBuyer);
+        odd.turn(OddToken.Way.FreezesRecipient, buyer);
         settle(order, AMOUNT, SELLER | BUYER);
         bytes32 digest = claimToDigest(order, buyer, NOBODY, FOREVER);
         bytes memory signature = signAs(kind, order.coordinator, Role.Coordinator, digest);
