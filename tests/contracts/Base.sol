@@ -13,8 +13,18 @@ interface Vm {
         address emitter;
     }
 
+    struct SignedDelegation {
+        uint8 v;
+        bytes32 r;
+        bytes32 s;
+        uint64 nonce;
+        address implementation;
+    }
+
     function addr(uint256 key) external pure returns (address);
     function sign(uint256 key, bytes32 digest) external pure returns (uint8 v, bytes32 r, bytes32 s);
+    function setEvmVersion(string calldata version) external;
+    function signAndAttachDelegation(address code, uint256 key) external returns (SignedDelegation memory);
     function warp(uint256 time) external;
     function chainId(uint256 id) external;
     function prank(address sender) external;
@@ -210,6 +220,13 @@ abstract contract Base {
         for (uint256 i; i < logs.length; ++i) {
             if (logs[i].topics[0] == topic) (count, data) = (count + 1, logs[i].data);
         }
+    }
+
+    /// From here on the role's account runs `code` (EIP-7702), by an authorization that its key signs.
+    function delegate(Role role, address code) internal {
+        vm.setEvmVersion("prague");
+        vm.signAndAttachDelegation(code, keyOf(role));
+        vm.assertEq(vm.addr(keyOf(role)).code, abi.encodePacked(hex"ef0100", code));
     }
 
     function requestRefund(Order memory order) internal {

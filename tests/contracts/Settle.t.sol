@@ -407,6 +407,21 @@ contract SettleTest is Base {
         vm.assertEq(refusing.balanceOf(vaultOf(order)), dues[who]);
     }
 
+    /// A refund pays the seller alone: frozen, they leave the order as it is, for another try.
+    function test_refundToAFrozenSellerCanBeTriedAgain() external {
+        RefusingToken refusing = new RefusingToken();
+        refusing.setManner(seller, RefusingToken.Manner.Revert);
+        Order memory order = makeOrder();
+        order.token = address(refusing);
+        refusing.mint(vaultOf(order), AMOUNT);
+        refuse(order, 0, REFUND, abi.encodeWithSelector(IEscrow.NothingPaid.selector, orderIdOf(order), refusing));
+        vm.assertEq(vaultOf(order).code.length, 0);
+        vm.assertEq(escrow.claimsOf(orderIdOf(order)), 0);
+        refusing.setManner(seller, RefusingToken.Manner.Accept);
+        settle(order, 0, REFUND);
+        vm.assertEq(refusing.balanceOf(seller), AMOUNT);
+    }
+
     function test_claimsOfOneAddressAddUp() external {
         RefusingToken refusing = new RefusingToken();
         refusing.setManner(buyer, RefusingToken.Manner.Revert);

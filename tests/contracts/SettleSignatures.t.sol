@@ -122,8 +122,7 @@ contract SettleSignaturesTest is Base {
 
     /// EIP-7702: an account with delegated code signs with its key even if the code refuses, and as the code says.
     function test_delegatedAccountsSignBothWays() external {
-        ContractSigner code = new ContractSigner(arbitrator);
-        vm.etch(seller, address(code).code);
+        delegate(Role.Seller, address(new ContractSigner(arbitrator)));
         Order memory order = fundedOrder();
         bytes32 digest = settlementDigest(orderIdOf(order), AMOUNT, FOREVER);
         refuseSignature(order, Role.Seller, sign(Role.Buyer, digest));

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {IEscrow, Order, Role, State} from "../../../contracts/interfaces/IEscrow.sol";
+import {IEscrow, Order, Role, Settlement} from "../../../contracts/interfaces/IEscrow.sol";
 import {ContractSigner} from "../../../contracts/mocks/ContractSigner.sol";
-import {Base} from "../Base.sol";
+import {Permits} from "../Permits.sol";
 import {OddToken} from "./OddToken.sol";
 import {AnsweringWallet, BurningWallet, PlainDelegate, ReenteringWallet, RevertingWallet} from "./Wallets.sol";
 
@@ -21,7 +21,7 @@ interface ISafe {
 }
 
 /// @notice Every kind of account signs every kind of message; wallets that misbehave sign nothing and stop nobody.
-contract SignersTest is Base {
+contract SignersTest is Permits {
     string private constant SAFE = "node_modules/@safe-global/safe-smart-account/build/artifacts/contracts/";
     uint256 private constant GAS = 30_000_000;
 
@@ -30,11 +30,20 @@ contract SignersTest is Base {
         CompactKey,
         DelegatedWithout1271,
         DelegatedWith1271,
+        DelegatedBy1271,
         Contract,
         Safe
     }
 
     uint64 private salt;
+
+    function setUp() public override {
+        super.setUp();
+        installPermit2();
+        token.transfer(seller, AMOUNT);
+        vm.prank(seller);
+        token.approve(PERMIT2, AMOUNT);
+    }
 
     // The kinds
 
@@ -42,11 +51,16 @@ contract SignersTest is Base {
     function seat(Order memory order, Role role, Kind kind) private {
         address key = vm.addr(keyOf(role));
         address account = key;
-        if (kind == Kind.DelegatedWithout1271) vm.etch(key, address(new PlainDelegate()).code);
-        // The code takes another key's signatures, too: here the account's own is used.
-        if (kind == Kind.DelegatedWith1271) vm.etch(key, address(new ContractSigner(NOBODY)).code);
+        if (kind == Kind.DelegatedWithout1271) delegate(role, address(new PlainDelegate()));
+        // The code takes another key's signatures: here the account's own is used, and next the other.
+        if (kind == Kind.DelegatedWith1271) delegate(role, address(new ContractSigner(NOBODY)));
+        if (kind == Kind.DelegatedBy1271) delegate(role, address(new ContractSigner(vm.addr(memberKey(role, 0)))));
         if (kind == Kind.Contract) account = address(new ContractSigner(key));
         if (kind == Kind.Safe) account = panel(role);
+        put(order, role, account);
+    }
+
+    function put(Order memory order, Role role, address account) private pure {
         if (role == Role.Seller) order.seller = account;
         if (role == Role.Buyer) order.buyer = account;
         if (role == Role.Coordinator) order.coordinator = account;
@@ -57,6 +71,10 @@ contract SignersTest is Base {
         if (kind == Kind.CompactKey) {
             (uint8 v, bytes32 r, bytes32 s) = vm.sign(keyOf(role), digest);
             return abi.encodePacked(r, bytes32(uint256(s) | (uint256(v - 27) << 255)));
+        }
+        if (kind == Kind.DelegatedBy1271) {
+            (uint8 v, bytes32 r, bytes32 s) = vm.sign(memberKey(role, 0), digest);
+            return abi.encodePacked(r, s, v);
         }
         return kind == Kind.Safe ? byPanel(account, role, digest, 0, 2) : sign(role, digest);
     }
@@ -111,7 +129,7 @@ contract SignersTest is Base {
     // Every kind, every message
 
     function test_everyKindSignsEveryMessage() external {
-        for (uint256 i; i < 6; ++i) {
+        for (uint256 i; i <= uint256(type(Kind).max); ++i) {
             Kind kind = Kind(i);
             uint256 before = vm.snapshotState();
             settles(kind);
@@ -170,18 +188,23 @@ contract SignersTest is Base {
     }
 
     function consentsToAClaim(Kind kind) private {
-        OddToken odd = new OddToken(6);
         Order memory order = makeOrder();
         seat(order, Role.Coordinator, kind);
-        (order.token, order.salt) = (address(odd), ++salt);
-        odd.mint(vaultOf(order), AMOUNT);
-        odd.turn(OddToken.Way.FreezesRecipient, buyer);
-        settle(order, AMOUNT, SELLER | BUYER);
+        OddToken odd = owes(order, buyer);
         bytes32 digest = claimToDigest(order, buyer, NOBODY, FOREVER);
         bytes memory signature = signAs(kind, order.coordinator, Role.Coordinator, digest);
         vm.prank(buyer);
         escrow.claim(order, NOBODY, FOREVER, signature);
         vm.assertEq(odd.balanceOf(NOBODY), AMOUNT - FEE);
+    }
+
+    /// The order is settled in a token that does not pay `owner`.
+    function owes(Order memory order, address owner) private returns (OddToken odd) {
+        odd = new OddToken(6);
+        (order.token, order.salt) = (address(odd), ++salt);
+        odd.mint(vaultOf(order), AMOUNT);
+        odd.turn(OddToken.Way.FreezesRecipient, owner);
+        settle(order, AMOUNT, SELLER | BUYER);
     }
 
     // A panel is as strong as its threshold
@@ -223,49 +246,156 @@ contract SignersTest is Base {
         }
         signsNothing(address(new RevertingWallet()));
         signsNothing(address(new BurningWallet()));
-        Order memory order = makeOrder();
-        order.seller = address(new AnsweringWallet(abi.encode(magic)));
-        fill(order);
-        vm.prank(coordinator);
-        escrow.settle(order, AMOUNT, FOREVER, one(Role.Seller, ""));
+        signsEverything(address(new AnsweringWallet(abi.encode(magic))));
     }
 
-    /// As seller it signs neither settlement, refund request nor dispute; buyer and coordinator end the order.
+    /// The seller may ask for a refund of it at once.
+    function overdueOrder() private view returns (Order memory order) {
+        order = makeOrder();
+        order.payBy = uint64(START);
+    }
+
+    /// In whichever seat: the message is refused, and the others end the order without it.
     function signsNothing(address wallet) private {
-        Order memory order = makeOrder();
-        order.seller = wallet;
-        fill(order);
-        bytes32 digest = settlementDigest(orderIdOf(order), AMOUNT, FOREVER);
+        for (uint256 i; i < 4; ++i) {
+            Role role = Role(i);
+            Order memory order = overdueOrder();
+            put(order, role, wallet);
+            fill(order);
+            if (role == Role.Arbitrator) dispute(order);
+            bytes32 digest = settlementDigest(orderIdOf(order), AMOUNT, FOREVER);
+            bytes memory call = abi.encodeCall(escrow.settle, (order, AMOUNT, FOREVER, one(role, hex"00")));
+            refused(order, call, role, digest);
+            if (i < 2) {
+                call = abi.encodeCall(escrow.dispute, (order, role, hex"00"));
+                refused(order, call, role, disputeDigest(order));
+            }
+            if (role == Role.Seller) {
+                call = abi.encodeCall(escrow.requestRefund, (order, hex"00"));
+                refused(order, call, role, refundRequestDigest(order));
+            }
+            endsWithout(order, role);
+        }
+        Order memory owing = makeOrder();
+        owing.coordinator = wallet;
+        owes(owing, buyer);
         refused(
-            abi.encodeCall(escrow.settle, (order, AMOUNT, FOREVER, one(Role.Seller, hex"00"))), wallet, digest
+            owing,
+            abi.encodeCall(escrow.claim, (owing, NOBODY, FOREVER, hex"00")),
+            Role.Coordinator,
+            claimToDigest(owing, buyer, NOBODY, FOREVER)
         );
-        refused(abi.encodeCall(escrow.dispute, (order, Role.Seller, hex"00")), wallet, disputeDigest(order));
-        vm.warp(order.payBy);
-        refused(abi.encodeCall(escrow.requestRefund, (order, hex"00")), wallet, refundRequestDigest(order));
-        uint256 before = token.balanceOf(wallet);
-        settle(order, 0, BUYER | COORDINATOR);
-        vm.assertEq(token.balanceOf(wallet) - before, AMOUNT);
-        vm.warp(START);
     }
 
-    function refused(bytes memory call, address wallet, bytes32 digest) private {
-        vm.prank(coordinator);
+    function endsWithout(Order memory order, Role role) private {
+        if (role == Role.Seller) settle(order, 0, BUYER | COORDINATOR);
+        else if (role == Role.Buyer) settle(order, AMOUNT, SELLER | COORDINATOR);
+        else settle(order, AMOUNT / 2, SELLER | BUYER);
+        vm.assertEq(token.balanceOf(vaultOf(order)), 0);
+    }
+
+    /// In whichever seat: with it a settlement, a dispute, a refund request and a claim to another address go through.
+    function signsEverything(address wallet) private {
+        for (uint256 i; i < 4; ++i) {
+            Role role = Role(i);
+            Order memory order = overdueOrder();
+            put(order, role, wallet);
+            fill(order);
+            if (role == Role.Seller) escrow.requestRefund(order, "");
+            if (i < 2) escrow.dispute(order, role, "");
+            else dispute(order);
+            vm.prank(role == Role.Seller ? arbitrator : seller);
+            escrow.settle(order, AMOUNT, FOREVER, one(role, ""));
+        }
+        Order memory owing = makeOrder();
+        owing.coordinator = wallet;
+        owes(owing, buyer);
+        vm.prank(buyer);
+        escrow.claim(owing, NOBODY, FOREVER, "");
+    }
+
+    function refused(Order memory order, bytes memory call, Role role, bytes32 digest) private {
+        vm.prank(role == Role.Buyer ? seller : buyer);
         (bool done, bytes memory reason) = address(escrow).call{gas: GAS}(call);
         vm.assertFalse(done);
-        vm.assertEq(reason, abi.encodeWithSelector(IEscrow.InvalidSignature.selector, Role.Seller, wallet, digest));
+        address wallet = [order.seller, order.buyer, order.coordinator, order.arbitrator][uint256(role)];
+        vm.assertEq(reason, abi.encodeWithSelector(IEscrow.InvalidSignature.selector, role, wallet, digest));
+    }
+    /// Every verb with what it takes, on orders on which it goes through.
+    function verbsFor(address wallet) private returns (bytes[8] memory verbs) {
+        Order memory order = overdueOrder();
+        fill(order);
+        Order memory owing = makeOrder();
+        owing.feeRecipient = wallet;
+        owes(owing, wallet).turn(OddToken.Way.Honest, address(0));
+        Settlement[] memory items = new Settlement[](1);
+        items[0] = Settlement(order, AMOUNT, FOREVER, signatures(order, AMOUNT, FOREVER, 15));
+        bytes memory permitted = permit(Role.Seller, order, address(escrow), order.salt, FOREVER);
+        verbs[0] = abi.encodeCall(escrow.settle, (order, AMOUNT, FOREVER, items[0].signatures));
+        verbs[1] = abi.encodeCall(escrow.claim, (owing, wallet, 0, ""));
+        verbs[2] = abi.encodeCall(escrow.sweep, (lateOrder(), address(token)));
+        verbs[3] = abi.encodeCall(escrow.settleBatch, (items));
+        verbs[4] = abi.encodeCall(escrow.requestRefund, (order, sign(Role.Seller, refundRequestDigest(order))));
+        verbs[5] = abi.encodeCall(escrow.dispute, (order, Role.Buyer, sign(Role.Buyer, disputeDigest(order))));
+        verbs[6] = abi.encodeCall(escrow.fundWithPermit2, (order, order.salt, FOREVER, permitted));
+        verbs[7] = abi.encodeCall(escrow.publish, (order));
     }
 
-    /// While it is asked for its signature, a wallet may read the escrow but move nothing.
+    /// Settled, and tokens came late.
+    function lateOrder() private returns (Order memory order) {
+        order = makeOrder();
+        order.salt = ++salt;
+        settle(order, 0, BUYER | COORDINATOR);
+        token.transfer(vaultOf(order), 5);
+    }
+
+    /// While it is asked for its signature, a wallet may read all there is of the escrow but change nothing.
     function test_aWalletReadsButDoesNotReenter() external {
         ReenteringWallet wallet = new ReenteringWallet(address(escrow));
-        Order memory other = makeOrder();
-        fill(other);
-        bytes memory all = signatures(other, AMOUNT, FOREVER, 15);
-        wallet.callBack(abi.encodeCall(escrow.settle, (other, AMOUNT, FOREVER, all)));
-        signsNothing(address(wallet));
-        wallet.callBack(abi.encodeCall(escrow.dispute, (other, Role.Buyer, sign(Role.Buyer, disputeDigest(other)))));
-        signsNothing(address(wallet));
-        State memory state = escrow.stateOf(orderIdOf(other));
-        vm.assertEq(state.disputedAt, 0);
+        bytes[8] memory verbs = verbsFor(address(wallet));
+        for (uint256 i; i < verbs.length; ++i) {
+            wallet.callBack(verbs[i]);
+            signsNothing(address(wallet));
+            requireTakenAlone(address(wallet), verbs[i]);
+        }
+        bytes32 id = orderIdOf(makeOrder());
+        bytes[6] memory views = [
+            abi.encodeCall(escrow.orderIdOf, (makeOrder())),
+            abi.encodeCall(escrow.vaultOf, (id)),
+            abi.encodeCall(escrow.stateOf, (id)),
+            abi.encodeCall(escrow.claimOf, (id, seller)),
+            abi.encodeCall(escrow.claimsOf, (id)),
+            abi.encodeCall(escrow.allows, (makeOrder(), AMOUNT, 15))
+        ];
+        for (uint256 i; i < views.length; ++i) {
+            wallet.callBack(views[i]);
+            signsEverything(address(wallet));
+        }
+    }
+
+    /// A seller who is sent the native coin calls back: no verb that moves money is entered.
+    function test_aWalletThatIsPaidDoesNotReenter() external {
+        ReenteringWallet wallet = new ReenteringWallet(address(escrow));
+        Order memory order = makeOrder();
+        (order.seller, order.salt) = (address(wallet), ++salt);
+        settle(order, 0, BUYER | COORDINATOR);
+        bytes[8] memory verbs = verbsFor(address(wallet));
+        for (uint256 i; i < 3; ++i) {
+            wallet.callBack(verbs[i]);
+            vm.deal(vaultOf(order), 3);
+            escrow.sweep(order, address(0));
+            vm.assertFalse(wallet.entered());
+            requireTakenAlone(address(wallet), verbs[i]);
+        }
+        vm.assertEq(address(wallet).balance, 9);
+    }
+
+    /// What was refused in a callback was not refused for another reason.
+    function requireTakenAlone(address by, bytes memory verb) private {
+        uint256 before = vm.snapshotState();
+        vm.prank(by);
+        (bool done,) = address(escrow).call(verb);
+        vm.assertTrue(done);
+        vm.revertToState(before);
     }
 }

@@ -28,10 +28,11 @@ contract BurningWallet {
     }
 }
 
-/// @notice A wallet that signs only if it managed to call the escrow in between.
+/// @notice A wallet that signs only if it managed to call the escrow in between; it calls it when it is paid, too.
 contract ReenteringWallet {
     address private immutable ESCROW;
     bytes private call;
+    bool public entered;
 
     constructor(address escrow) {
         ESCROW = escrow;
@@ -44,6 +45,10 @@ contract ReenteringWallet {
     function isValidSignature(bytes32, bytes calldata) external returns (bytes4) {
         (bool done,) = ESCROW.call{gas: 500_000}(call);
         return done ? this.isValidSignature.selector : bytes4(0);
+    }
+
+    receive() external payable {
+        (entered,) = ESCROW.call(call);
     }
 }
 
