@@ -5,6 +5,7 @@ import {IEscrow, Order} from "../../contracts/interfaces/IEscrow.sol";
 import {ContractSigner} from "../../contracts/mocks/ContractSigner.sol";
 import {RefusingToken} from "../../contracts/mocks/RefusingToken.sol";
 import {OddToken} from "./adversarial/OddToken.sol";
+import {TwoFaced} from "./adversarial/TwoFaced.sol";
 import {Base} from "./Base.sol";
 
 /// @notice `sweep`: what is not the order's goes to the seller, whoever sends it.
@@ -69,6 +70,25 @@ contract SweepTest is Base {
         vm.prank(buyer);
         escrow.claim(order, buyer, 0, "");
         vm.assertEq(refusing.balanceOf(buyer), 396e6);
+    }
+
+    /// By its other address a token is a foreign one, but what a claim stands on stays.
+    function test_theTokensOtherAddressIsSweptOnceNothingIsOwed() external {
+        TwoFaced twoFaced = new TwoFaced();
+        Order memory order = makeOrder();
+        order.token = address(twoFaced);
+        address otherFace = twoFaced.other();
+        twoFaced.mint(vaultOf(order), AMOUNT);
+        twoFaced.refuse(buyer, true);
+        settle(order, 400e6, SELLER | BUYER);
+        twoFaced.mint(vaultOf(order), 2);
+        vm.expectRevert(abi.encodeWithSelector(IEscrow.Short.selector, vaultOf(order), 0, 396e6));
+        escrow.sweep(order, otherFace);
+        twoFaced.refuse(buyer, false);
+        vm.prank(buyer);
+        escrow.claim(order, buyer, 0, "");
+        sweep(order, otherFace, 2);
+        vm.assertEq(twoFaced.balanceOf(seller), 600e6 + 2);
     }
 
     /// A claim that the token itself took from is no reason to keep other tokens.
