@@ -1,8 +1,9 @@
 """A chain to measure gas on: escrow, token, four parties, a Safe, and orders between them."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +23,15 @@ from tests.mocks import mock
 START = 1_800_000_000
 VALID_UNTIL = START + 86_400
 AMOUNT = 1_000_000_000
-# As many buyers hold the token before anything is measured.
-BUYERS = 50
+PAY_SECONDS, REFUND_SECONDS, RULING_SECONDS, FINAL_SECONDS = 100, 200, 300, 400
+# They hold the token before anything is measured.
+BUYERS = tuple(f"buyer {i}" for i in range(50))
 
 SAFE = ROOT / "node_modules/@safe-global/safe-smart-account/build/artifacts/contracts"
 SAFE_OWNERS, SAFE_THRESHOLD = 3, 2
 SAFE_SETUP = "setup(address[],uint256,address,bytes,address,address,uint256,address)"
 
-Signers = Iterable[Role]
+Sign = Callable[[SignableMessage], bytes]
 
 
 class Bench:
@@ -40,6 +42,8 @@ class Bench:
         self.time = START
         self.salt = 0
         self.parties = {role: anvil.funded_account(role.label) for role in Role}
+        known = (*self.parties.values(), *map(account_of, BUYERS))
+        self.signers: dict[str, Sign] = {a.address: partial(messages.sign, a) for a in known}
         self.relayer = anvil.funded_account("relayer")
         owner = anvil.funded_account("owner")
         self.owner = owner
@@ -50,8 +54,8 @@ class Bench:
         chain_id = anvil.w3.eth.chain_id
         self.domain = EscrowDomain(chain_id, str(receipt["contractAddress"]))
         self.token = self.create(load("TetherMock"), TOKEN_SUPPLY_UNITS, 6)
-        self.give(self.token, self.parties[Role.SELLER].address, 1_000 * AMOUNT)
-        for name in ("buyer", "treasury", *(f"buyer {i}" for i in range(BUYERS))):
+        self.give(self.token, self.parties[Role.SELLER].address, 10_000 * AMOUNT)
+        for name in ("buyer", "treasury", *BUYERS):
             self.give(self.token, account_of(name).address, 1)
 
     def send(self, by: LocalAccount, to: str | None, data: bytes) -> Any:
@@ -73,7 +77,7 @@ class Bench:
     def give(self, token: str, to: str, amount_units: int) -> None:
         self.send(self.owner, token, calls.transfer(to, amount_units))
 
-    def order(self, buyer: str = "buyer", **changes: Any) -> Terms:
+    def order(self, buyer: str = "buyer", /, **changes: Any) -> Terms:
         self.salt += 1
         terms = Terms(
             token=self.token,
@@ -84,10 +88,10 @@ class Bench:
             buyer=account_of(buyer).address,
             coordinator=self.parties[Role.COORDINATOR].address,
             arbitrator=self.parties[Role.ARBITRATOR].address,
-            pay_by=self.time + 100,
-            refund_window_seconds=200,
-            ruling_window_seconds=300,
-            final_window_seconds=400,
+            pay_by=self.time + PAY_SECONDS,
+            refund_window_seconds=REFUND_SECONDS,
+            ruling_window_seconds=RULING_SECONDS,
+            final_window_seconds=FINAL_SECONDS,
             default_buyer_bps=5_000,
             salt=self.salt,
         )
@@ -96,15 +100,9 @@ class Bench:
     def vault(self, order: Terms) -> str:
         return vault_address(self.domain, order.order_id(self.domain))
 
-    def funded(self, buyer: str = "buyer", **changes: Any) -> Terms:
+    def funded(self, buyer: str = "buyer", /, **changes: Any) -> Terms:
         order = self.order(buyer, **changes)
         self.fund(order)
-        return order
-
-    def disputed(self, **changes: Any) -> Terms:
-        """A funded order that its buyer disputes."""
-        order = self.funded(**changes)
-        self.call(self.parties[Role.BUYER], calls.dispute(order, Role.BUYER))
         return order
 
     def fund(self, order: Terms) -> int:
@@ -118,15 +116,35 @@ class Bench:
         order_id = order.order_id(self.domain)
         return messages.settlement(self.domain, order_id, to_buyer, VALID_UNTIL)
 
-    def signed(self, order: Terms, to_buyer: int, signers: Signers) -> dict[Role, bytes]:
+    def signed(self, order: Terms, to_buyer: int, roles: Iterable[Role]) -> dict[Role, bytes]:
         message = self.settlement(order, to_buyer)
-        signed = {role: messages.sign(self.parties[role], message) for role in signers}
+        signed = {role: self.sign(order, role, message) for role in roles}
         return messages.as_sent(order, message, signed)
+
+    def sign(self, order: Terms, role: Role, message: SignableMessage) -> bytes:
+        """The signature of the key, or the Safe, that holds the role."""
+        return self.signers[order.holder(role)](message)
 
     def settle(
         self, by: LocalAccount, order: Terms, to_buyer: int, signatures: dict[Role, bytes]
     ) -> int:
         return self.call(by, calls.settle(order, to_buyer, VALID_UNTIL, signatures))
+
+    def dispute_relayed(self, order: Terms, by: Role) -> int:
+        message = messages.dispute(self.domain, order.order_id(self.domain))
+        return self.call(self.relayer, calls.dispute(order, by, self.sign(order, by, message)))
+
+    def request_refund_relayed(self, order: Terms) -> int:
+        message = messages.refund_request(self.domain, order.order_id(self.domain))
+        signature = self.sign(order, Role.SELLER, message)
+        return self.call(self.relayer, calls.request_refund(order, signature))
+
+    @cached_property
+    def safe(self) -> str:
+        """Address of a Safe, made when it is first asked for."""
+        safe = Safe(self)
+        self.signers[safe.address] = safe.sign
+        return safe.address
 
     def call(self, by: LocalAccount, data: bytes) -> int:
         return self.spend(by, self.domain.escrow, data)

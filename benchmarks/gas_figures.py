@@ -5,53 +5,29 @@ Every recipient holds the token already. "Direct": a party sends and counts as a
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
 
-from eth_account.signers.local import LocalAccount
 from otc_sdk import calls, deposits, messages
+from otc_sdk.artifacts import load
 from otc_sdk.roles import Role
-from otc_sdk.terms import Terms
-from web3 import Web3
+from otc_sdk.terms import ZERO_ADDRESS, Terms
 
-from benchmarks.gas_chain import AMOUNT, VALID_UNTIL, Bench, Safe
+from benchmarks.gas_chain import AMOUNT, PAY_SECONDS, VALID_UNTIL, Bench
+from benchmarks.gas_exits import BATCHES, Case, Figures, cases, one_by_one, side_by_side
 from tests.chain import TOKEN_SUPPLY_UNITS, account_of
 from tests.mocks import mock
 
-BATCHES = (1, 10, 50)
-SPLIT = AMOUNT * 6 // 10
-
-Figures = dict[str, int]
-
-
-@dataclass(frozen=True)
-class Exit:
-    """One way to settle: what the buyer gets, who sends if direct, who signs then."""
-
-    to_buyer: int
-    sender: Role
-    signer: Role
-    disputed: bool = False
-
-
-EXITS = {
-    "release": Exit(AMOUNT, Role.COORDINATOR, Role.SELLER),
-    "refund": Exit(0, Role.COORDINATOR, Role.BUYER),
-    "split": Exit(SPLIT, Role.SELLER, Role.BUYER),
-    "ruling": Exit(AMOUNT, Role.ARBITRATOR, Role.BUYER, disputed=True),
-    "ruling_split": Exit(SPLIT, Role.ARBITRATOR, Role.BUYER, disputed=True),
-}
-
 
 def measure(bench: Bench) -> Figures:
-    """Every figure by name."""
+    """Every figure by name. What was sent before moves salts and times, and with them the zero
+    bytes of calldata: a new family goes last."""
     families: tuple[Callable[[Bench], Figures], ...] = (
         funding, settlements, refund_by_time, disputes, default_split, batches, safes, claims,
-        sweeps, publication,
+        sweeps, publication, foreign_sweeps, other_verbs_by_safe,
     )  # fmt: skip
     figures = {"deploy": bench.deploy_gas}
     for family in families:
         figures |= family(bench)
+    figures |= side_by_side(bench, (case for case in cases() if case.name not in figures))
     return figures | sums(figures)
 
 
@@ -103,37 +79,16 @@ def fund_permit2(bench: Bench) -> int:
 
 
 def settlements(bench: Bench) -> Figures:
-    figures = {}
-    for name, way in EXITS.items():
-        figures[name] = direct(bench, way)
-        figures[f"{name}_relayed"] = relayed(bench, way)
-    return figures
-
-
-def opened(bench: Bench, way: Exit, **changes: Any) -> Terms:
-    return bench.disputed(**changes) if way.disputed else bench.funded(**changes)
-
-
-def direct(bench: Bench, way: Exit) -> int:
-    order = opened(bench, way)
-    signatures = bench.signed(order, way.to_buyer, [way.signer])
-    return bench.settle(bench.parties[way.sender], order, way.to_buyer, signatures)
-
-
-def relayed(bench: Bench, way: Exit) -> int:
-    order = opened(bench, way)
-    signatures = bench.signed(order, way.to_buyer, [way.signer, way.sender])
-    return bench.settle(bench.relayer, order, way.to_buyer, signatures)
+    ways = ("release", "refund", "split", "ruling", "ruling_split")
+    return one_by_one(bench, (Case(way, relayed) for way in ways for relayed in (False, True)))
 
 
 def refund_by_time(bench: Bench) -> Figures:
     seller, order, other = bench.parties[Role.SELLER], bench.funded(), bench.funded()
     bench.time = other.pay_by
-    request = messages.refund_request(bench.domain, other.order_id(bench.domain))
-    signature = messages.sign(seller, request)
     figures = {
         "request_refund": bench.call(seller, calls.request_refund(order)),
-        "request_refund_relayed": bench.call(bench.relayer, calls.request_refund(other, signature)),
+        "request_refund_relayed": bench.request_refund_relayed(other),
     }
     bench.time += order.refund_window_seconds
     signatures = bench.signed(other, 0, [Role.SELLER])
@@ -146,100 +101,98 @@ def refund_by_time(bench: Bench) -> Figures:
 def disputes(bench: Bench) -> Figures:
     """By the buyer, or brought by the watchtower."""
     buyer, order, other = bench.parties[Role.BUYER], bench.funded(), bench.funded()
-    message = messages.dispute(bench.domain, other.order_id(bench.domain))
-    brought = calls.dispute(other, Role.BUYER, messages.sign(buyer, message))
     return {
         "dispute": bench.call(buyer, calls.dispute(order, Role.BUYER)),
-        "dispute_relayed": bench.call(bench.relayer, brought),
+        "dispute_relayed": bench.dispute_relayed(other, Role.BUYER),
     }
 
 
 def default_split(bench: Bench) -> Figures:
-    """Nobody ruled: anyone sends it, nobody signs."""
-    order = bench.disputed()
-    bench.time += order.ruling_window_seconds + order.final_window_seconds
-    return {"default_split": bench.settle(bench.relayer, order, order.default_to_buyer_units(), {})}
+    return one_by_one(bench, [Case("default_split")])
 
 
 def batches(bench: Bench) -> Figures:
-    """One seller's releases, as many buyers; an order's share of the gas, rounded up."""
-    coordinator, figures = bench.parties[Role.COORDINATOR], {}
-    for count in BATCHES:
-        figures[f"release_per_order_in_batch_of_{count}"] = batch(
-            bench, coordinator, [Role.SELLER], count
-        )
-        figures[f"release_relayed_per_order_in_batch_of_{count}"] = batch(
-            bench, bench.relayer, [Role.SELLER, Role.COORDINATOR], count
-        )
-    return figures
-
-
-def batch(bench: Bench, by: LocalAccount, signers: list[Role], count: int) -> int:
-    orders = [bench.funded(f"buyer {i}") for i in range(count)]
-    data = calls.settle_batch(
-        [(order, AMOUNT, VALID_UNTIL, bench.signed(order, AMOUNT, signers)) for order in orders]
-    )
-    used = bench.call(by, data)
-    vaults = [Web3.to_checksum_address(bench.vault(order)) for order in orders]
-    if not all(bench.anvil.w3.eth.get_code(vault) for vault in vaults):
-        raise RuntimeError("an item of the batch failed")
-    return -(-used // count)
+    """One seller's releases, as many buyers."""
+    counts = ((relayed, count) for count in BATCHES for relayed in (False, True))
+    return one_by_one(bench, (Case("release", relayed, count) for relayed, count in counts))
 
 
 def safes(bench: Bench) -> Figures:
-    """A Safe, two of three, in a party's place; its two owners' signatures by ERC-1271."""
-    safe = Safe(bench)
-    return {
-        "release_safe_seller": by_safe(bench, safe, EXITS["release"], "seller", Role.SELLER),
-        "ruling_safe_arbitrator": by_safe(
-            bench, safe, EXITS["ruling"], "arbitrator", Role.ARBITRATOR
-        ),
-    }
-
-
-def by_safe(bench: Bench, safe: Safe, way: Exit, member: str, role: Role) -> int:
-    """The Safe signs, the other of the two who must sign sends."""
-    order = opened(bench, way, **{member: safe.address})
-    other = way.signer if role is way.sender else way.sender
-    signature = safe.sign(bench.settlement(order, way.to_buyer))
-    return bench.settle(bench.parties[other], order, way.to_buyer, {role: signature})
+    """A merchant's Safe sells, a panel's Safe rules."""
+    merchant = Case("release", safe=Role.SELLER)
+    return one_by_one(bench, [merchant, Case("ruling", safe=Role.ARBITRATOR)])
 
 
 def claims(bench: Bench) -> Figures:
     """What a token refused the buyer, to themselves, and elsewhere with the coordinator's word."""
     order, other = refused_release(bench), refused_release(bench)
-    buyer, to = bench.parties[Role.BUYER], account_of("buyer 1").address
-    message = messages.claim_to(
-        bench.domain, other.order_id(bench.domain), buyer.address, to, VALID_UNTIL
-    )
-    consent = messages.sign(bench.parties[Role.COORDINATOR], message)
+    buyer = bench.parties[Role.BUYER]
     return {
         "claim": bench.call(buyer, calls.claim(order, order.buyer)),
-        "claim_to_another": bench.call(buyer, calls.claim(other, to, VALID_UNTIL, consent)),
+        "claim_to_another": claim_to_another(bench, other),
     }
 
 
-def refused_release(bench: Bench) -> Terms:
+def claim_to_another(bench: Bench, order: Terms) -> int:
+    to = account_of("buyer 1").address
+    order_id = order.order_id(bench.domain)
+    message = messages.claim_to(bench.domain, order_id, order.buyer, to, VALID_UNTIL)
+    consent = bench.sign(order, Role.COORDINATOR, message)
+    return bench.call(bench.parties[Role.BUYER], calls.claim(order, to, VALID_UNTIL, consent))
+
+
+def refused_release(bench: Bench, **changes: str) -> Terms:
     """A release whose token refuses the buyer at first."""
     token = bench.mock("RefusingToken")
-    order = bench.order(token=token)
+    order = bench.order(token=token, **changes)
     set_manner = "setManner(address,uint8)"
     bench.send(bench.owner, token, calls.call("mint(address,uint256)", bench.vault(order), AMOUNT))
     bench.send(bench.owner, token, calls.call(set_manner, order.buyer, 1))
-    signatures = bench.signed(order, AMOUNT, [Role.SELLER])
-    bench.settle(bench.parties[Role.COORDINATOR], order, AMOUNT, signatures)
+    release(bench, order)
     bench.send(bench.owner, token, calls.call(set_manner, order.buyer, 0))
     return order
+
+
+def release(bench: Bench, order: Terms) -> None:
+    signatures = bench.signed(order, AMOUNT, [Role.SELLER, Role.COORDINATOR])
+    bench.settle(bench.relayer, order, AMOUNT, signatures)
 
 
 def sweeps(bench: Bench) -> Figures:
     """Late tokens to the seller, by anyone."""
     order = bench.funded()
-    signatures = bench.signed(order, AMOUNT, [Role.SELLER])
-    bench.settle(bench.parties[Role.COORDINATOR], order, AMOUNT, signatures)
+    release(bench, order)
     bench.fund(order)
     return {"sweep": bench.call(bench.relayer, calls.sweep(order, bench.token))}
 
 
 def publication(bench: Bench) -> Figures:
     return {"publish": bench.call(bench.relayer, calls.publish(bench.order()))}
+
+
+def foreign_sweeps(bench: Bench) -> Figures:
+    """What is not the order's token: the chain's coins, and another token."""
+    order = bench.funded()
+    release(bench, order)
+    vault = bench.vault(order)
+    bench.anvil.rpc("anvil_setBalance", vault, hex(1))
+    other = bench.create(load("TetherMock"), TOKEN_SUPPLY_UNITS, 6)
+    for to in (order.seller, vault):
+        bench.give(other, to, AMOUNT)
+    return {
+        "sweep_coins": bench.call(bench.relayer, calls.sweep(order, ZERO_ADDRESS)),
+        "sweep_foreign_token": bench.call(bench.relayer, calls.sweep(order, other)),
+    }
+
+
+def other_verbs_by_safe(bench: Bench) -> Figures:
+    """What one party's Safe signs alone."""
+    bench.give(bench.token, bench.safe, 1)  # from here on it holds the token, as every recipient
+    sold, bought = bench.funded(seller=bench.safe), bench.funded(buyer=bench.safe)
+    refused = refused_release(bench, coordinator=bench.safe)
+    figures = {
+        "dispute_safe_buyer_relayed": bench.dispute_relayed(bought, Role.BUYER),
+        "claim_to_another_safe_coordinator": claim_to_another(bench, refused),
+    }
+    bench.time += PAY_SECONDS
+    return figures | {"request_refund_safe_seller_relayed": bench.request_refund_relayed(sold)}
