@@ -30,7 +30,7 @@ DEFINED = re.compile(r"\b(?:def|function) ((?:testFuzz|test|invariant|check)_\w+
 LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
 ERROR = re.compile(r"`([A-Z]\w+)\(([\w, ]*)\)`")
 GAS_ROW = re.compile(
-    r"^\| (?:Gas|refund by agreement|request|refund after)[^|]*\|.*$", re.MULTILINE
+    r"^\| (?:Gas|default|refund|release|request|ruling|split)[^|]*\|.*$", re.MULTILINE
 )
 GAS_FIGURE = re.compile(r"\b\d{2,3},\d{3}\b")
 # | 5,204 | `watching.json` `backfill.per_second` |
