@@ -205,6 +205,14 @@ def test_deploy_again_sends_nothing_and_needs_no_key(otc: Otc, chain: Node) -> N
     assert (chain.sent_by(RICH), FILE.read_text()) == (1, written)
 
 
+def test_anyone_deploys_to_the_same_address(otc: Otc, chain: Node) -> None:
+    first = deploy(otc, chain.url)
+    with running() as second:
+        second.rpc("anvil_setBalance", POOR, hex(10**18))
+        other = deploy(otc, second.url, OTC_PRIVATE_KEY=POOR_KEY)
+    assert (other["status"], other["escrow"]) == ("deployed", first["escrow"])
+
+
 def test_written_file(otc: Otc, chain: Node) -> None:
     result = deploy(otc, chain.url)
     read = deployment.read(FILE.parent, "local")
