@@ -61,7 +61,7 @@ def dispute(
     if order is None or reason is None or offline is not None:
         raise Refused("give ORDER and --reason, or --on-chain to need no coordinator")
     with signed_in(api, keystore) as client:
-        found = fetch(client, order)
+        found = fetch(client, order, yes)
         ask(WARNING, yes)
         opened = client.read(client.open_dispute(found.facts, reason))
         print_done(client, opened, "Signed; the coordinator sends it", as_json)
@@ -71,7 +71,7 @@ def dispute_on_chain(
     text: MaybeOrderId, offline: Offline, rpc_url: RpcUrl, api: str, keystore: Keystore,
     *, yes: bool, as_json: bool,
 ) -> None:  # fmt: skip
-    order, account = order_and_account(text, offline, api, keystore)
+    order, account = order_and_account(text, offline, api, keystore, yes)
     role = order.role_of(account.address)
     if role not in TRADERS:
         raise Refused(f"only buyer and seller open disputes; you are the {role.label}")

@@ -264,7 +264,7 @@ def fund(
         otc order fund 3f9c2a --rpc-url https://your-node.example
     """
     with signed_in(api, keystore) as client:
-        found = fetch(client, order)
+        found = fetch(client, order, yes)
         require_fundable(client, found)
         chain = on_chain(found, client.account, rpc_url)
         propose("Funding", funding_rows(found, chain))
@@ -322,7 +322,7 @@ def paid(
         otc order paid 3f9c2a --reference "INV-1001"
     """
     with signed_in(api, keystore) as client:
-        found = fetch(client, order)
+        found = fetch(client, order, yes)
         money = fiat(int(found.facts["fiat_amount_minor"]), found.facts["fiat"])
         ask(f"Did you send {money} by {plain(found.facts['payment_method'])}?", yes)
         print_done(client, client.read(client.mark_paid(found.facts, reference)), "Paid", as_json)
@@ -343,6 +343,6 @@ def withdraw(
         otc order withdraw 3f9c2a
     """
     with signed_in(api, keystore) as client:
-        found = fetch(client, order)
+        found = fetch(client, order, yes)
         ask(f"Call off order {found.id}?", yes)
         print_done(client, client.read(client.withdraw(found.facts)), "Called off", as_json)

@@ -55,7 +55,7 @@ def request(
         otc refund request 3f9c2a --rpc-url https://your-node.example
         otc refund request --offline order.json --rpc-url https://your-node.example
     """
-    found, account = order_and_account(order, offline, api, keystore)
+    found, account = order_and_account(order, offline, api, keystore, yes)
     chain, now = as_seller(found, account, rpc_url)
     state = read_state(chain, found)
     require_undisputed(state)
@@ -91,7 +91,7 @@ def take(
         otc refund take 3f9c2a --rpc-url https://your-node.example
         otc refund take --offline order.json --rpc-url https://your-node.example
     """
-    found, account = order_and_account(order, offline, api, keystore)
+    found, account = order_and_account(order, offline, api, keystore, yes)
     chain, now = as_seller(found, account, rpc_url)
     state = read_state(chain, found)
     require_undisputed(state)

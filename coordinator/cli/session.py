@@ -46,7 +46,9 @@ Offline = Annotated[
     Path | None,
     typer.Option(help="Instead of ORDER: a file by `otc order show --json`; no coordinator asked."),
 ]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; for scripts.")]
+Yes = Annotated[
+    bool, typer.Option("--yes", "-y", help="Do not ask; for scripts. Takes an order's whole id.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
@@ -65,8 +67,15 @@ def signed_in(api: str, keystore: Path | None) -> "Iterator[Client]":
         yield client
 
 
-def fetch(client: "Client", text: str) -> "Order":
-    """The order that begins with `text`, consistent with its terms."""
+def fetch(client: "Client", text: str, yes: bool = False) -> "Order":
+    """The order that begins with `text`, consistent with its terms.
+
+    Raises Refused if nobody is asked (`yes`) and `text` is not the whole id.
+    """
+    from otc_sdk.client import is_order_id
+
+    if yes and not is_order_id(text):
+        raise Refused("with --yes give the order's whole id: other ids may begin like it")
     return client.read(client.order(client.resolve(text)))
 
 
@@ -88,7 +97,7 @@ def one_of(text: str | None, offline: Path | None) -> None:
 
 
 def order_and_account(
-    text: str | None, offline: Path | None, api: str, keystore: Path | None
+    text: str | None, offline: Path | None, api: str, keystore: Path | None, yes: bool
 ) -> "tuple[Order, BaseAccount]":
     """An order by the coordinator or from a file, and the account that acts on it."""
     from otc_sdk.keystore import load_account
@@ -98,7 +107,7 @@ def order_and_account(
     if offline is not None:
         return from_file(offline), account
     with signed_in(api, keystore) as client:
-        return fetch(client, text or ""), account
+        return fetch(client, text or "", yes), account
 
 
 def on_chain(order: "Order", account: "BaseAccount", rpc_url: str | None) -> "EscrowAccount":

@@ -58,7 +58,7 @@ def settle(
         otc settle --offline order.json --signed seller.json --signed buyer.json
         --rpc-url https://your-node.example
     """
-    found, account = order_and_account(order, offline, api, keystore)
+    found, account = order_and_account(order, offline, api, keystore, yes)
     if not signed:
         raise Refused("give at least one --signed FILE")
     units, until, signatures = gather(found, [read_signed(path) for path in signed])
@@ -109,7 +109,7 @@ def claim(
 
         otc claim 3f9c2a --rpc-url https://your-node.example
     """
-    found, account = order_and_account(order, offline, api, keystore)
+    found, account = order_and_account(order, offline, api, keystore, yes)
     chain = on_chain(found, account, rpc_url)
     ask(f"Claim what order {found.id} owes {account.address}?", yes)
     print_sent("Claimed", found, chain.claim(found.terms, account.address), as_json)
@@ -135,7 +135,7 @@ def sweep(
         otc sweep 3f9c2a --rpc-url https://your-node.example
         otc sweep 3f9c2a --token native
     """
-    found, account = order_and_account(order, offline, api, keystore)
+    found, account = order_and_account(order, offline, api, keystore, yes)
     chain = on_chain(found, account, rpc_url)
     ask(f"Send what is left in {found.vault} to the seller, {found.terms.seller}?", yes)
     sent = chain.sweep(found.terms, token_address(found, token))

@@ -81,7 +81,7 @@ def terms(
         otc sign terms 3f9c2a
     """
     with signed_in(api, keystore) as client:
-        signed = agree_to_terms(client, fetch(client, order), yes)
+        signed = agree_to_terms(client, fetch(client, order, yes), yes)
         print_done(client, signed, "Signed", as_json)
 
 
@@ -180,7 +180,7 @@ def sign(wish: Wish, share: Share, allowed: tuple[Role, ...]) -> None:
         sign_offline(wish, from_file(wish.offline), share, allowed)
         return
     with signed_in(wish.api, wish.keystore) as client:
-        order = fetch(client, wish.order or "")
+        order = fetch(client, wish.order or "", wish.yes)
         now = latest(client.chain_time())
         units, until = agree(wish, order, client.address, share, allowed, now)
         signed = client.read(client.sign_settlement(order.facts, units, until))

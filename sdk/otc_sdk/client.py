@@ -114,13 +114,17 @@ class Client(Api):
         return found
 
     def order(self, order_id: str) -> Json:
-        found: Json = self.get(f"/orders/{order_id}")
-        return found
+        """The order that was asked for. Raises TermsError if the answer is another one."""
+        return told_of(order_id, self.get(f"/orders/{order_id}"))
 
     def resolve(self, text: str) -> str:
-        """The id of the one order of this wallet's that begins with `text`. Raises TermsError."""
+        """The id of the one order of this wallet's that begins with `text`. Raises TermsError.
+
+        The coordinator lists the orders, so it could choose one that begins so: look at what it is
+        before signing.
+        """
         prefix = text.strip().lower()
-        if ORDER_ID.fullmatch(prefix):
+        if is_order_id(prefix):
             return prefix
         if not ID_PREFIX.fullmatch(prefix):
             raise TermsError(f"{text!r} is no order id, nor 6 or more hex digits it begins with")
@@ -140,28 +144,27 @@ class Client(Api):
 
     def withdraw(self, order: Json) -> Json:
         """Call an order off before anything was deposited."""
-        withdrawn: Json = self.post(f"/orders/{order['id']}/withdraw")
-        return withdrawn
+        return self.act(order, "withdraw")
 
     def sign_terms(self, order: Json) -> Json:
         """Check an order's terms and vault, then sign the terms."""
         terms = self.checked_terms(order)
-        body = {"signature": self.sign(terms.signable(self.domain))}
-        signed: Json = self.post(f"/orders/{order['id']}/terms-signature", body)
-        return signed
+        return self.act(order, "terms-signature", signature=self.sign(terms.signable(self.domain)))
 
     def mark_paid(self, order: Json, reference: str) -> Json:
         """Say that the fiat is sent, and leave a signed dispute with the watchtower."""
         self.checked_terms(order)
-        body = {"reference": reference, "dispute_signature": self.sign(self.dispute_of(order))}
-        paid: Json = self.post(f"/orders/{order['id']}/paid", body)
-        return paid
+        signature = self.sign(self.dispute_of(order))
+        return self.act(order, "paid", reference=reference, dispute_signature=signature)
 
     def open_dispute(self, order: Json, reason: str) -> Json:
         self.checked_terms(order)
-        body = {"reason": reason, "signature": self.sign(self.dispute_of(order))}
-        opened: Json = self.post(f"/orders/{order['id']}/dispute", body)
-        return opened
+        signature = self.sign(self.dispute_of(order))
+        return self.act(order, "dispute", reason=reason, signature=signature)
+
+    def act(self, order: Json, verb: str, **body: Any) -> Json:
+        """Post to one order; the answer is that order."""
+        return told_of(order["id"], self.post(f"/orders/{order['id']}/{verb}", body))
 
     def dispute_of(self, order: Json) -> SignableMessage:
         return messages.dispute(self.domain, bytes.fromhex(order["id"][2:]))
@@ -178,13 +181,13 @@ class Client(Api):
             raise TermsError(f"refused to sign a settlement that is valid until {until}")
         order_id = bytes.fromhex(order["id"][2:])
         message = messages.settlement(self.domain, order_id, to_buyer_units, until)
-        body = {
-            "to_buyer_units": str(to_buyer_units),
-            "valid_until": until,
-            "signature": self.sign(message),
-        }
-        signed: Json = self.post(f"/orders/{order['id']}/settlements", body)
-        return signed
+        return self.act(
+            order,
+            "settlements",
+            to_buyer_units=str(to_buyer_units),
+            valid_until=until,
+            signature=self.sign(message),
+        )
 
     def release(self, order: Json) -> Json:
         """All to the buyer: what a seller signs after the fiat has arrived."""
@@ -239,3 +242,16 @@ class Client(Api):
         if not local and told.lower() not in here:
             raise ApiError(200, "other_domain", f"{here[0]} asks to sign in to {told}: refused")
         return told
+
+
+def is_order_id(text: str) -> bool:
+    """Whether it is a whole id, and not the beginning of one."""
+    return ORDER_ID.fullmatch(text.strip().lower()) is not None
+
+
+def told_of(order_id: str, answer: Json) -> Json:
+    """What was told of this order. Raises TermsError if it is of another one."""
+    told = answer.get("id") if isinstance(answer, dict) else None
+    if told != order_id:
+        raise TermsError(f"refused: asked for order {order_id}, told of {told}")
+    return answer

@@ -85,7 +85,9 @@ def paid(seller: Person, buyer: Person) -> str:
 def test_ad_to_release(desk: Desk, seller: Person, buyer: Person) -> None:
     before = desk.balance(buyer.address), desk.balance(seller.address)
     order = paid(seller, buyer)
-    signed = seller("sign", "release", order[2:12], "--yes")
+    refused(seller.run("sign", "release", order[2:12], "--yes"), "whole id")
+    assert seller("order", "show", order[2:12])["id"] == order
+    signed = seller("sign", "release", order, "--yes")
     assert signed["signed_by"] == ["seller"]
     assert ["coordinator"] in signed["missing"]
     done = buyer.wait_for(order, lambda o: o["status"] == "completed")

@@ -2,74 +2,17 @@
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
-from typing import Any
 
 import pytest
-from otc_sdk.client import MAX_CLOCK_AHEAD_SECONDS, VALIDITY_SECONDS, Client
-from otc_sdk.deployment import escrow_address
+from otc_sdk.client import MAX_CLOCK_AHEAD_SECONDS, VALIDITY_SECONDS
 from otc_sdk.errors import ApiError, TermsError
-from otc_sdk.terms import EscrowDomain, Terms, vault_address
 
+from coordinator.cli.session import Refused, fetch
 from tests.chain import account_of
+from tests.findings.told import Json, Told, order
 from tests.world import AMOUNT, PLATFORM, SELLER, STRANGER
 
-URL = "https://exchange.example"
 YEAR_2100 = 4_102_444_800
-Json = dict[str, Any]
-
-
-class Told(Client):
-    """A client whose coordinator's words the test chooses; what it would post is kept."""
-
-    def __init__(self, **lies: Any) -> None:
-        self.answers: dict[str, Json] = {
-            "/platform": {
-                "chain_id": 31337, "escrow": escrow_address(), "token": PLATFORM.token,
-                "token_symbol": "USDT", "token_decimals": 6, "fee_bps": PLATFORM.fee_bps,
-                "coordinator": PLATFORM.coordinator, "arbitrator": PLATFORM.arbitrator,
-                "fee_recipient": PLATFORM.fee_recipient,
-                "default_buyer_bps": PLATFORM.default_buyer_bps, **lies,
-            },
-            "/health": {"block_time": int(time.time())},
-            "/auth/nonce": {"nonce": "a" * 16, "domain": "exchange.example", "chain_id": 31337},
-            "/auth/sign-in": {"token": "t"},
-        }  # fmt: skip
-        self.posted: list[str] = []
-        super().__init__(URL, SELLER)
-
-    def request(self, method: str, path: str, **_: Any) -> Any:
-        if method == "POST":
-            self.posted.append(path)
-        return self.answers.get(path, {})
-
-    def signed(self) -> bool:
-        return any(path.startswith("/orders/") for path in self.posted)
-
-
-def terms(**changes: Any) -> Terms:
-    """What the platform advertises."""
-    honest = Terms(
-        token=PLATFORM.token, amount_units=AMOUNT, fee_units=AMOUNT * PLATFORM.fee_bps // 10_000,
-        fee_recipient=PLATFORM.fee_recipient, seller=SELLER.address,
-        buyer=account_of("buyer").address, coordinator=PLATFORM.coordinator,
-        arbitrator=PLATFORM.arbitrator, pay_by=int(time.time()) + 1800,
-        refund_window_seconds=3600, ruling_window_seconds=86_400, final_window_seconds=86_400,
-        default_buyer_bps=PLATFORM.default_buyer_bps, salt=1,
-    )  # fmt: skip
-    return replace(honest, **changes)
-
-
-def order(escrow: str | None = None, created_at: int | None = None, **changes: Any) -> Json:
-    """An order as the coordinator tells it: id and vault follow from the terms."""
-    proposed, domain = terms(**changes), EscrowDomain(31337, escrow or escrow_address())
-    order_id = proposed.order_id(domain)
-    return {
-        "id": "0x" + order_id.hex(), "terms": proposed.to_dict(),
-        "seller": proposed.seller, "buyer": proposed.buyer, "arbitrator": proposed.arbitrator,
-        "amount_units": str(proposed.amount_units), "created_at": created_at or int(time.time()),
-        "escrow": {"vault": vault_address(domain, order_id)},
-    }  # fmt: skip
 
 
 @pytest.fixture
@@ -168,3 +111,29 @@ def test_an_order_that_was_not_asked_for(client: Told) -> None:
         client.answers["/orders"] = proposed
         with pytest.raises(TermsError):
             client.place_order(want)
+
+
+def test_another_order_than_asked_for(client: Told) -> None:
+    """Found: asked for a small order that was paid, the server told of a large one that was not."""
+    paid, other = order(), order(salt=2, amount_units=100 * AMOUNT, fee_units=0)
+    client.answers[f"/orders/{paid['id']}"] = other
+    with pytest.raises(TermsError, match="asked for order"):
+        client.release(client.order(paid["id"]))
+    with pytest.raises(TermsError, match="asked for order"):
+        client.release(fetch(client, paid["id"], yes=True).facts)
+    assert not client.signed()
+
+
+def test_an_answer_of_another_order(client: Told) -> None:
+    """Found: what a verb answered with was taken for the order that it was of."""
+    mine, other = order(), order(salt=2)
+    client.answers[f"/orders/{mine['id']}/terms-signature"] = other
+    with pytest.raises(TermsError, match="asked for order"):
+        client.sign_terms(mine)
+
+
+def test_an_id_that_nobody_looks_at_is_whole(client: Told) -> None:
+    """Found: with `--yes` the server chose the order, by an id that began as the one meant."""
+    for text in (order()["id"][:12], order()["id"][:-1]):
+        with pytest.raises(Refused, match="whole id"):
+            fetch(client, text, yes=True)
