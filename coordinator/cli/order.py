@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from otc_sdk.amounts import to_units
 from otc_sdk.errors import AmountError, ApiError
+from otc_sdk.fiat import minor_digits
 from rich.table import Table
 from rich.text import Text
 
@@ -30,7 +31,6 @@ from coordinator.cli.session import (
     signed_in,
 )
 from coordinator.cli.words import amount, fiat, plain, span
-from coordinator.domain.money import minor_digits
 
 if TYPE_CHECKING:
     from otc_sdk.chain import EscrowAccount
@@ -269,7 +269,7 @@ def fund(
         chain = on_chain(found, client.account, rpc_url)
         propose("Funding", funding_rows(found, chain))
         ask("Send it?", yes)
-        sent = chain.fund(client.checked_terms(found.facts))
+        sent = chain.fund(client.checked_terms(found.facts), found.decimals)
         rows = {"order": found.id, "vault": found.vault, "transaction": sent.tx_hash,
                 "gas": sent.gas_used, "next": "wait until the deposit is final"}  # fmt: skip
         show("Funded", rows, as_json)

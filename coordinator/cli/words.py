@@ -6,8 +6,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from otc_sdk.amounts import to_text
-
-from coordinator.domain.money import minor_digits
+from otc_sdk.fiat import minor_digits
 
 if TYPE_CHECKING:
     from otc_sdk.order import Order

@@ -85,7 +85,8 @@ class Trader:
         self.say(letter, "checks vault and terms, signs them")
 
     def fund(self, letter: str, order: Json) -> None:
-        sent = self.chain.fund(self.client.checked_terms(order))
+        decimals = self.client.platform["token_decimals"]
+        sent = self.chain.fund(self.client.checked_terms(order), decimals)
         amount = int(order["amount_units"]) // UNIT
         self.say(letter, f"funds vault {order['escrow']['vault'][:10]}… with {amount} USDT", sent)
 

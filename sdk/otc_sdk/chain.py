@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from eth_account.signers.base import BaseAccount
+from eth_utils.abi import function_signature_to_4byte_selector
 from web3 import Web3
 from web3.exceptions import ContractLogicError, TimeExhausted, Web3Exception
 from web3.middleware import ExtraDataToPOAMiddleware
@@ -22,6 +23,7 @@ from otc_sdk.terms import EscrowDomain, Terms, vault_address
 RECEIPT_TIMEOUT_SECONDS = 120
 # Room between estimate and limit: a refused payout needs more gas than a taken one.
 GAS_MARGIN_PERCENT = 130
+DECIMALS = function_signature_to_4byte_selector("decimals()")
 
 
 @dataclass(frozen=True)
@@ -132,8 +134,14 @@ class EscrowAccount(Wallet):
             Web3.to_checksum_address(domain.escrow), abi=load("Escrow")["abi"]
         )
 
-    def fund(self, terms: Terms) -> Sent:
-        """Transfer the amount to the order's vault."""
+    def fund(self, terms: Terms, decimals: int | None = None) -> Sent:
+        """Transfer the amount to the order's vault.
+
+        `decimals` are those that the amount was reckoned with; None for an amount that nobody
+        scaled. Raises ChainError before anything is sent if the token has others.
+        """
+        if decimals is not None:
+            require_decimals(self.w3, terms.token, decimals)
         vault = vault_address(self.domain, terms.order_id(self.domain))
         return self.transfer(terms.token, vault, terms.amount_units)
 
@@ -165,6 +173,20 @@ class EscrowAccount(Wallet):
     def state(self, order_id: bytes) -> State:
         raw = self.contract.functions.stateOf(order_id).call()
         return State(*raw)
+
+
+def require_decimals(w3: Web3, token: str, told: int) -> None:
+    """Raise ChainError unless the token itself has the decimals that were told of it."""
+    call: TxParams = {"to": Web3.to_checksum_address(token), "data": DECIMALS}
+    try:
+        answer = bytes(w3.eth.call(call))
+    except (OSError, Web3Exception) as error:
+        raise ChainError(f"the token {token} tells no decimals: {fault(error)}") from error
+    if len(answer) != 32:
+        raise ChainError(f"the token {token} tells no decimals")
+    actual = int.from_bytes(answer, "big")
+    if actual != told:
+        raise ChainError(f"the token {token} has {actual} decimals on chain, not {told}")
 
 
 def fees(w3: Web3) -> dict[str, int]:

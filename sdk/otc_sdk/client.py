@@ -11,6 +11,7 @@ from siwe import SiweMessage
 
 from otc_sdk import messages, order_log
 from otc_sdk.api import Api
+from otc_sdk.asked import require_asked, require_price
 from otc_sdk.deployment import escrow_address
 from otc_sdk.errors import ApiError, TermsError
 from otc_sdk.order import Limits, Order
@@ -92,20 +93,13 @@ class Client(Api):
     def place_order(self, want: Json) -> Json:
         """Take an ad; the answer holds the terms to sign. Members as in the API's `OrderIn`.
 
-        Raises TermsError unless the terms are of what was asked for.
+        Raises TermsError unless the terms are of what was asked for: role, amount, or the fiat
+        amount at the order's price, and no price that is worse than `worst_price`. Without that
+        any price is taken: give it, unless a person looks at the terms.
         """
         placed: Json = self.post("/orders", want)
-        terms = self.checked_terms(placed)
-        role = Role.BUYER if want["side"] == "buy" else Role.SELLER
-        asked = want.get("amount_units")
-        checks = (
-            (terms.role_of(self.address) is role, f"this wallet is not the {role.label}"),
-            (asked in (None, str(terms.amount_units)), f"{terms.amount_units} is not the amount"),
-            (terms.token == self.platform["token"], f"{terms.token} is not the token"),
-        )
-        wrong = next((text for right, text in checks if not right), None)
-        if wrong is not None:
-            raise TermsError(f"refused: the terms are not what was asked for: {wrong}")
+        self.checked_terms(placed)
+        require_asked(self.read(placed), want, self.address)
         return placed
 
     def orders(self, limit: int = 50) -> list[Json]:
@@ -146,9 +140,16 @@ class Client(Api):
         """Call an order off before anything was deposited."""
         return self.act(order, "withdraw")
 
-    def sign_terms(self, order: Json) -> Json:
-        """Check an order's terms and vault, then sign the terms."""
+    def sign_terms(self, order: Json, worst_price: str | None = None) -> Json:
+        """Check an order's terms and vault, then sign the terms.
+
+        `worst_price` is the highest to buy at, or the lowest to sell at, in fiat for a whole token:
+        a maker's program gives that of its ad, for the order's price is the coordinator's word.
+        """
         terms = self.checked_terms(order)
+        if worst_price is not None:
+            found = self.read(order)
+            require_price(found, found.role_of(self.address), worst_price)
         return self.act(order, "terms-signature", signature=self.sign(terms.signable(self.domain)))
 
     def mark_paid(self, order: Json, reference: str) -> Json:

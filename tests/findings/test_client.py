@@ -137,3 +137,45 @@ def test_an_id_that_nobody_looks_at_is_whole(client: Told) -> None:
     for text in (order()["id"][:12], order()["id"][:-1]):
         with pytest.raises(Refused, match="whole id"):
             fetch(client, text, yes=True)
+
+
+FIAT = {"fiat": "EUR", "payment_method": "sepa", "fiat_amount_minor": "9300", "worst_price": "0.93"}
+
+
+def test_what_the_fiat_buys_is_taken(client: Told) -> None:
+    client.answers["/orders"] = order()
+    assert client.place_order({"side": "sell", **FIAT})["id"] == order()["id"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "facts", "words"),
+    [
+        ({"amount_units": 100 * AMOUNT, "fee_units": 0}, {}, "is not the amount"),
+        (
+            {"amount_units": 100 * AMOUNT, "fee_units": 0},
+            {"price": "0.0093", "fiat_amount_minor": "9300"},
+            "the price 0.0093 is worse",
+        ),
+        ({}, {"price": "0.92", "fiat_amount_minor": "9200"}, "the price 0.92 is worse"),
+        ({}, {"fiat_amount_minor": "1"}, "at its price, 9300 would be due"),
+        ({}, {"fiat": "BRL"}, "another fiat"),
+        ({}, {"payment_method": "cash"}, "another payment_method"),
+        *(({}, {"price": price}, "tells no price") for price in ("1e99999999", "NaN", "-1", "x")),
+    ],
+)
+def test_an_order_for_other_fiat_than_asked_for(
+    client: Told, changes: Json, facts: Json, words: str
+) -> None:
+    """Found: who gave the fiat and the worst price was proposed any amount at any price."""
+    client.answers["/orders"] = order(**changes) | facts
+    with pytest.raises(TermsError, match=words):
+        client.place_order({"side": "sell", **FIAT})
+
+
+def test_a_makers_price(client: Told) -> None:
+    """Found: a merchant's program signed at any price that the coordinator told."""
+    cheap = order() | {"price": "0.5", "fiat_amount_minor": "5000"}
+    with pytest.raises(TermsError, match=r"the price 0\.5 is worse"):
+        client.sign_terms(cheap, worst_price="0.93")
+    assert not client.signed()
+    client.sign_terms(order(), worst_price="0.93")

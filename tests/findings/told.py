@@ -70,4 +70,6 @@ def order(escrow: str | None = None, created_at: int | None = None, **changes: A
         "seller": proposed.seller, "buyer": proposed.buyer, "arbitrator": proposed.arbitrator,
         "amount_units": str(proposed.amount_units), "created_at": created_at or int(time.time()),
         "escrow": {"vault": vault_address(domain, order_id)},
+        "fiat": "EUR", "price": "0.93000000", "payment_method": "sepa",
+        "fiat_amount_minor": str(proposed.amount_units * 93 // 10**6),
     }  # fmt: skip
