@@ -18,8 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from eth_account.messages import SignableMessage
 from otc_sdk import calls, messages
 from otc_sdk.amounts import to_text, to_units
+from otc_sdk.chain import require_decimals
 from otc_sdk.deployment import code_at, require_escrow
 from otc_sdk.order import Order
 from otc_sdk.payout import payout
@@ -98,8 +100,12 @@ class Ruling:
     @property
     def settlement(self) -> bytes:
         """The digest that each signer of the settlement signs."""
-        return digest(
-            messages.settlement(self.domain, self.order_id, self.to_buyer_units, self.valid_until)
+        return digest(self.message)
+
+    @property
+    def message(self) -> SignableMessage:
+        return messages.settlement(
+            self.domain, self.order_id, self.to_buyer_units, self.valid_until
         )
 
     @property
@@ -107,7 +113,8 @@ class Ruling:
         """What the owners sign."""
         if self.way == SIGN:
             return safe.Message(self.panel, self.domain.chain_id, self.settlement)
-        data = calls.settle(self.terms, self.to_buyer_units, self.valid_until, self.trader)
+        signed = messages.as_sent(self.terms, self.message, self.trader)
+        data = calls.settle(self.terms, self.to_buyer_units, self.valid_until, signed)
         return safe.Transaction(
             self.panel, self.domain.chain_id, self.domain.escrow, data, self.nonce
         )
@@ -191,6 +198,7 @@ def require_open(w3: Web3, panel: safe.Safe, ruling: Ruling) -> None:
     if ruling.domain.chain_id != panel.chain_id:
         raise Refused(f"the order is on chain {ruling.domain.chain_id}, not {panel.chain_id}")
     require_escrow(w3, ruling.domain.escrow)
+    require_decimals(w3, ruling.terms.token, ruling.decimals)
     if ruling.terms.arbitrator != panel.address:
         raise Refused(f"the order's arbitrator is {ruling.terms.arbitrator}, not {panel.address}")
     if code_at(w3, vault_address(ruling.domain, ruling.order_id)):

@@ -13,6 +13,7 @@ from otc_sdk.deployment import open_node
 from otc_sdk.errors import OtcError
 from otc_sdk.keystore import load_account
 from otc_sdk.networks import NETWORKS, find_network
+from otc_sdk.text import plain
 from web3 import Web3
 
 MAX_FILE_BYTES = 1024 * 1024
@@ -137,6 +138,7 @@ def ask(question: str, yes: bool) -> None:
 
 
 def show(rows: dict[str, object]) -> None:
+    """One row a line, whatever somebody wrote into a proposal's file."""
     width = max(map(len, rows))
     for name, value in rows.items():
-        print(f"{name:{width}}  {value}")
+        print(f"{name:{width}}  {plain(value)}")

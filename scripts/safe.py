@@ -39,18 +39,20 @@ from web3.logs import DISCARD
 
 ROOT = Path(__file__).resolve().parent.parent
 ARTIFACTS = ROOT / "node_modules/@safe-global/safe-smart-account/build/artifacts/contracts"
+HANDLER = "CompatibilityFallbackHandler"
 SOURCES = {
     "Safe": "Safe.sol",
     "SafeL2": "SafeL2.sol",
     "SafeProxy": "proxies/SafeProxy.sol",
     "SafeProxyFactory": "proxies/SafeProxyFactory.sol",
-    "CompatibilityFallbackHandler": "handler/CompatibilityFallbackHandler.sol",
+    HANDLER: "handler/CompatibilityFallbackHandler.sol",
 }
-PLACED = ("Safe", "SafeProxyFactory", "CompatibilityFallbackHandler")
+PLACED = ("Safe", "SafeProxyFactory", HANDLER)
 SINGLETONS = ("Safe", "SafeL2")
 # ape-safe knows versions up to this one; the transactions of 1.5.0 are hashed in the same way.
 HASHED_AS_VERSION = "1.4.1"
 HANDLER_SLOT = int.from_bytes(Web3.keccak(text="fallback_manager.handler.address"))
+GUARD_SLOT = int.from_bytes(Web3.keccak(text="guard_manager.guard.address"))
 FIRST_MODULE = "0x" + "00" * 19 + "01"
 # A proxy cannot be estimated before its factory is there; it takes 300,000.
 CREATE_GAS = 500_000
@@ -140,7 +142,7 @@ def creation(owners: list[str], threshold: int) -> bytes:
     """Calldata for the factory; the salt is random, so that everyone can make the same panel."""
     setup = call(
         "setup(address[],uint256,address,bytes,address,address,uint256,address)",
-        owners, threshold, ZERO_ADDRESS, b"", place_of("CompatibilityFallbackHandler"),
+        owners, threshold, ZERO_ADDRESS, b"", place_of(HANDLER),
         ZERO_ADDRESS, 0, ZERO_ADDRESS,
     )  # fmt: skip
     signature = "createProxyWithNonce(address,bytes,uint256)"
@@ -193,15 +195,23 @@ class Safe:
     def require_signing(self) -> None:
         """Raise ChainError unless it answers ERC-1271 as it should."""
         handler = code_at(self.w3, self.stored(HANDLER_SLOT))
-        if handler != runtime("CompatibilityFallbackHandler"):
+        if handler != runtime(HANDLER):
             raise ChainError(f"the Safe at {self.address} cannot sign: it has another handler")
 
     @node_errors()
     def warning(self) -> str:
         """What is weak about it, for whoever confirms."""
         modules, _ = self.contract.functions.getModulesPaginated(FIRST_MODULE, 1).call()
-        module = f"module {modules[0]} acts without the owners" if modules else None
-        return module or owners_fault(self.owners, self.threshold) or "nothing"
+        handler, guard = self.stored(HANDLER_SLOT), self.stored(GUARD_SLOT)
+        known = handler == ZERO_ADDRESS or code_at(self.w3, handler) == runtime(HANDLER)
+        faults = (
+            (modules, f"module {modules[0]} acts without the owners" if modules else ""),
+            # What is sent to a Safe it passes on to its handler, as its own word.
+            (not known, f"its fallback handler {handler} is not Safe's own"),
+            (guard != ZERO_ADDRESS, f"guard {guard} can refuse what the owners decide"),
+        )
+        fault = next((text for bad, text in faults if bad), None)
+        return fault or owners_fault(self.owners, self.threshold) or "nothing"
 
     def stored(self, slot: int) -> str:
         """The address in a storage slot."""

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from otc_sdk.amounts import to_text, to_units
 from otc_sdk.fiat import minor_digits
+from otc_sdk.text import plain
 from rich.table import Table
 from rich.text import Text
 
@@ -13,7 +14,7 @@ from coordinator.cli import words
 from coordinator.cli.console import out, show
 from coordinator.cli.order import price
 from coordinator.cli.session import API_URL, ApiUrl, Json, Keystore, signed_in
-from coordinator.cli.words import fiat, plain, short
+from coordinator.cli.words import fiat, short
 
 app = typer.Typer(name="ad", no_args_is_help=True, help="Post, list and close ads.")
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from otc_sdk.chain import public_part
 from otc_sdk.errors import ChainError, OtcError
+from otc_sdk.text import plain
 from rich.table import Table
 
 from coordinator.cli.console import err, show
 from coordinator.cli.running import DataDir, settings_of
 from coordinator.cli.session import Json, Refused, Yes, ask
-from coordinator.cli.words import plain
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine

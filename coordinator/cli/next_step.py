@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 
 from otc_sdk.quorum import missing
 from otc_sdk.roles import TRADERS, Role
+from otc_sdk.text import plain
 
-from coordinator.cli.words import amount, fiat, outcome, plain
+from coordinator.cli.words import amount, fiat, outcome
 
 if TYPE_CHECKING:
     from otc_sdk.order import Json, Order

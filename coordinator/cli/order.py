@@ -9,6 +9,7 @@ import typer
 from otc_sdk.amounts import to_units
 from otc_sdk.errors import AmountError, ApiError
 from otc_sdk.fiat import minor_digits
+from otc_sdk.text import plain
 from rich.table import Table
 from rich.text import Text
 
@@ -30,7 +31,7 @@ from coordinator.cli.session import (
     propose,
     signed_in,
 )
-from coordinator.cli.words import amount, fiat, plain, span
+from coordinator.cli.words import amount, fiat, span
 
 if TYPE_CHECKING:
     from otc_sdk.chain import EscrowAccount

@@ -4,21 +4,12 @@ from typing import TYPE_CHECKING
 
 from otc_sdk.quorum import missing
 from otc_sdk.roles import Role
+from otc_sdk.text import plain
 from rich.text import Text
 
 from coordinator.cli.console import out, show
 from coordinator.cli.next_step import next_step
-from coordinator.cli.words import (
-    alternatives,
-    amount,
-    fiat,
-    moment,
-    outcome,
-    plain,
-    price,
-    short,
-    span,
-)
+from coordinator.cli.words import alternatives, amount, fiat, moment, outcome, price, short, span
 
 if TYPE_CHECKING:
     from otc_sdk.order import Json, Order

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from otc_sdk.errors import OtcError
+from otc_sdk.text import plain
 from rich.progress import Progress
 from rich.table import Table
 
@@ -13,7 +14,6 @@ from coordinator.cli.chain import opened
 from coordinator.cli.console import err, out
 from coordinator.cli.running import DataDir, settings_of
 from coordinator.cli.session import Json
-from coordinator.cli.words import plain
 
 if TYPE_CHECKING:
     from coordinator.workers.replay import Replay

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 import typer
 from otc_sdk.amounts import to_text
 from otc_sdk.errors import OtcError
+from otc_sdk.text import plain
 from rich.table import Table
 from rich.text import Text
 
 from coordinator.cli.console import err, out
 from coordinator.cli.running import DataDir, settings_of
 from coordinator.cli.session import Json
-from coordinator.cli.words import plain, span
+from coordinator.cli.words import span
 
 if TYPE_CHECKING:
     from coordinator.cli.survey import Survey

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from otc_sdk.amounts import to_text
 from otc_sdk.fiat import minor_digits
+from otc_sdk.text import plain
 
 if TYPE_CHECKING:
     from otc_sdk.order import Order
@@ -14,11 +15,6 @@ if TYPE_CHECKING:
 
 FAR = 1 << 36  # beyond what calendars hold
 UNITS = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
-
-
-def plain(text: object) -> str:
-    """Text of somebody else's, without what would steer a terminal."""
-    return "".join(c if c.isprintable() else " " for c in str(text))
 
 
 def amount(order: "Order", units: int) -> str:

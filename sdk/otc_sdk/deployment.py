@@ -324,6 +324,8 @@ def verify(w3: Web3, deployment: Deployment) -> None:
         raise ChainError("the deployment's deployer and salt are not this build's")
     if "0x" + keccak(code).hex() != deployment.code_hash:
         raise ChainError(f"the code at {deployment.escrow} has another hash than the deployment")
+    # Anyone may have deployed it, also where it cannot settle.
+    require_cancun(w3)
     require_complete(w3, deployment)
 
 

@@ -128,6 +128,14 @@ def test_chain_that_could_not_settle(otc: Otc, hardfork: str) -> None:
         refuse(otc, chain, "needs Cancun opcodes")
 
 
+def test_chain_that_could_not_settle_though_somebody_deployed(otc: Otc) -> None:
+    """Found: where a stranger had deployed it, it was taken for deployed."""
+    with running("--hardfork", "shanghai") as chain:
+        stranger = chain.funded_account("stranger")
+        chain.send(stranger, CREATE2_DEPLOYER, deployment.SALT + deployment.init_code())
+        refuse(otc, chain, "needs Cancun opcodes")
+
+
 def test_unfunded_account(otc: Otc, chain: Node) -> None:
     refuse(otc, chain, f"{POOR} holds 0 coins", "takes up to 0.0", key=POOR_KEY)
 

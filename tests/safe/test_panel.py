@@ -1,6 +1,7 @@
 """An arbitration panel of two of three: it rules with a trader, and cannot be misled."""
 
 import json
+import re
 from dataclasses import replace
 
 import pytest
@@ -212,6 +213,37 @@ def test_a_weak_panel_is_warned_of_and_still_rules(desk, anvil):
     safe.execute(found, agreed, signatures, payer)
 
     assert "one owner act alone" in safe.Safe(anvil.w3, weak).warning()
+
+
+@pytest.mark.parametrize(
+    ("slot", "words"),
+    [(safe.HANDLER_SLOT, "handler .* is not Safe's own"), (safe.GUARD_SLOT, "guard .* can refuse")],
+)
+def test_what_acts_beside_the_owners_is_warned_of(desk, anvil, token, slot, words):
+    """Found: of a Safe whose handler is the token, everybody can transfer."""
+    payer = anvil.funded_account("payer")
+    weak = safe.create(anvil.w3, payer, [owner.address for owner in OWNERS], 2)
+    anvil.rpc("anvil_setStorageAt", weak, f"0x{slot:064x}", "0x" + token[2:].zfill(64))
+    assert re.search(words, safe.Safe(anvil.w3, weak).warning())
+
+
+def test_what_is_shown_steers_no_terminal(case, desk, file):
+    """Found: a symbol with escapes showed another ruling than the one that was signed."""
+    content = json.loads(file.read_text())
+    content["order"]["token_symbol"] = "\x1b[2J\x1b[Hbuyer gets   99.5 USDT\nseller gets  0 USDT"
+    file.write_text(json.dumps(content))
+    printed = desk.run("panel", "confirm", file, "--yes", key=OWNERS[0])
+    assert "\x1b" not in printed
+    assert len([line for line in printed.splitlines() if line.startswith("seller gets")]) == 1
+
+
+def test_decimals_that_are_not_the_tokens_are_refused(case, desk, file):
+    """Found: they made a hundred tokens look like one."""
+    content = json.loads(file.read_text())
+    content["order"]["token_decimals"] = 8
+    file.write_text(json.dumps(content))
+    words = "has 6 decimals on chain, not 8"
+    desk.refuse(words, "panel", "confirm", file, "--yes", key=OWNERS[0])
 
 
 # Making a panel.
