@@ -11,6 +11,7 @@ import typer
 from coordinator.cli import (
     ad,
     chain,
+    claim,
     cosigner,
     demo,
     deploy,
@@ -31,6 +32,7 @@ from coordinator.cli.console import Boundary
 NOUNS = (
     ad.app,
     chain.app,
+    claim.app,
     cosigner.app,
     demo.app,
     deploy.app,

@@ -1,4 +1,4 @@
-"""What a person does at the co-signer: turn its switch, judge."""
+"""What a person does at the co-signer: turn its switch, judge, consent."""
 
 import getpass
 import os
@@ -16,8 +16,9 @@ from otc_sdk.roles import Role
 
 from coordinator.cli.console import show
 from coordinator.cli.running import DataDir, settings_of
-from coordinator.cli.session import Json, Offline, Yes, ask, from_file
+from coordinator.cli.session import Json, Offline, Yes, address_in, ask, from_file
 from coordinator.cli.settle import gather, read_signed
+from coordinator.cli.sign import ValidDays
 from coordinator.cli.words import outcome
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 app = typer.Typer(
     name="cosigner",
     no_args_is_help=True,
-    help="Stop all co-signing at once, resume it, show how it stands; judge a dispute.",
+    help="Stop all co-signing, resume it, show how it stands; judge; consent to a claim.",
 )
 
 Why = Annotated[str, typer.Option("--why", help="The reason; it is kept and shown.")]
@@ -118,6 +119,51 @@ def judge(
         "signature": made,
     }
     show("Judged", rows, as_json)
+
+
+@app.command()
+def consent(
+    offline: Offline,
+    owner: Annotated[str, typer.Option(help="Whose claim: buyer, seller or fee recipient.")],
+    to: Annotated[str, typer.Option(help="Where it may go; make sure whose address that is.")],
+    why: Annotated[str, typer.Option(help="The reason; it is printed with the signature.")],
+    valid_days: ValidDays = 7,
+    yes: Yes = False,
+    data_dir: DataDir = None,
+    as_json: Json = False,
+) -> None:
+    """Sign, as the coordinator, that a claim may go to another address than its owner's.
+
+    A claim is a payout that the token refused. Only a person does this, on the co-signer's
+    machine, with its settings and key: the co-signer itself never does. The owner alone can use
+    the signature, with `otc claim --to`.
+
+    Example:
+
+        otc cosigner consent --offline order.json --owner 0xOWNER --to 0xOTHER --why "frozen wallet"
+        --json > consent.json
+    """
+    from coordinator.cli.consenting import propose_consent, sign_consent
+
+    if offline is None:
+        raise OtcError("give the order's file: --offline FILE")
+    order, settings = from_file(offline), settings_of(data_dir)
+    owner, to = address_in(owner), address_in(to)
+    with failures(), redirect_stdout(sys.stderr):  # logs must not mix with the result
+        until = propose_consent(settings, order, owner, to, valid_days)
+        ask("Sign it? The owner can use it until then.", yes)
+        signature = sign_consent(settings, order, owner, to, until, why)
+    rows = {
+        "order": order.id,
+        "owner": owner,
+        "to": to,
+        "valid_until": until,
+        "signer": order.terms.coordinator,
+        "signature": signature,
+        "why": why,
+        "by": person(),
+    }
+    show("Consented", rows, as_json)
 
 
 def person() -> str:

@@ -131,6 +131,15 @@ def node_of(chain_id: int) -> str:
     return find_network(name).rpc_url
 
 
+def address_in(text: str) -> str:
+    """An address that somebody typed. Raises Refused: a typing error must not cost the money."""
+    from eth_utils.address import is_checksum_address
+
+    if not is_checksum_address(text):
+        raise Refused(f"{text!r} is not an address with its checksum")
+    return text
+
+
 def chain_now(chain: "EscrowAccount") -> int:
     from otc_sdk.deployment import node_errors
 

@@ -1,4 +1,4 @@
-"""Acts on the chain that need no coordinator: settling with signatures, claiming, sweeping."""
+"""Acts on the chain that need no coordinator: settling with signatures, sweeping."""
 
 import json
 from pathlib import Path
@@ -71,8 +71,7 @@ def settle(
 def read_signed(path: Path) -> dict[str, Any]:
     """A signature that was printed by `otc sign`. Raises TermsError."""
     try:
-        with path.expanduser().open(encoding="utf-8") as file:
-            content = json.loads(file.read(MAX_SIGNED_BYTES))
+        content = small_json(path)
         return {
             "order": str(content["order"]),
             "role": Role[content["role"].upper()],
@@ -83,6 +82,12 @@ def read_signed(path: Path) -> dict[str, Any]:
         raise TermsError(f"{path} holds no signature by `otc sign --offline --json`") from None
 
 
+def small_json(path: Path) -> Any:
+    """What a command printed to a file. Raises OSError or ValueError."""
+    with path.expanduser().open(encoding="utf-8") as file:
+        return json.loads(file.read(MAX_SIGNED_BYTES))
+
+
 def gather(order: "Order", signed: list[dict[str, Any]]) -> tuple[int, int, dict[Role, bytes]]:
     """One settlement out of several signatures, which the chain checks. Raises TermsError."""
     if any(one["order"] != order.id for one in signed):
@@ -91,28 +96,6 @@ def gather(order: "Order", signed: list[dict[str, Any]]) -> tuple[int, int, dict
         raise TermsError("the signatures are of different settlements")
     units, until = signed[0]["share"]
     return units, until, {one["role"]: one["signature"] for one in signed}
-
-
-@app.command()
-def claim(
-    order: MaybeOrderId = None,
-    offline: Offline = None,
-    rpc_url: RpcUrl = None,
-    yes: Yes = False,
-    api: ApiUrl = API_URL,
-    keystore: Keystore = None,
-    as_json: Json = False,
-) -> None:
-    """Withdraw a payout that the token had refused, to your own address.
-
-    Example:
-
-        otc claim 3f9c2a --rpc-url https://your-node.example
-    """
-    found, account = order_and_account(order, offline, api, keystore, yes)
-    chain = on_chain(found, account, rpc_url)
-    ask(f"Claim what order {found.id} owes {account.address}?", yes)
-    print_sent("Claimed", found, chain.claim(found.terms, account.address), as_json)
 
 
 @app.command()

@@ -189,6 +189,12 @@ def require_decimals(w3: Web3, token: str, told: int) -> None:
         raise ChainError(f"the token {token} has {actual} decimals on chain, not {told}")
 
 
+def claim_of(w3: Web3, domain: EscrowDomain, order_id: bytes, owner: str) -> int:
+    """Units of an order that the token refused to pay to `owner`, who may claim them."""
+    escrow = w3.eth.contract(Web3.to_checksum_address(domain.escrow), abi=load("Escrow")["abi"])
+    return int(escrow.functions.claimOf(order_id, Web3.to_checksum_address(owner)).call())
+
+
 def fees(w3: Web3) -> dict[str, int]:
     """EIP-1559 fees from the node's suggestion.
 
