@@ -21,8 +21,10 @@ from forge import find_binary
 ROOT = Path(__file__).resolve().parent.parent
 PROOFS = "tests/contracts/halmos"
 COPIED = ("contracts", "scripts", PROOFS)
-FILES = ("foundry.toml", "package.json", "tests/contracts/Base.sol")
-QUICK = "check_(?!aRelease|aRuling|bothTraders|feeKeeps)"
+FILES = (
+    "foundry.toml", "package.json", "tests/contracts/Base.sol", "tests/contracts/Table.sol",
+)  # fmt: skip
+QUICK = "check_(?!aRefund|aRelease|aRuling|bothTraders|feeKeeps|theSellerAlone)"
 VERDICT = re.compile(r"\[(PASS|FAIL|TIMEOUT|ERROR)\]\S* (check_\w+)")
 
 ESCROW = "contracts/Escrow.sol"
@@ -41,6 +43,13 @@ PLANTED = {
         ESCROW, "toSeller = balance - toBuyer;", "toSeller = order.amount - toBuyer;"),
     "check_aReleaseIsPaidExactly": (
         ESCROW, "net, order.feeRecipient, fee,", "net, order.coordinator, fee,"),
+    "check_aRefundIsPaidExactly": (
+        ESCROW, "fee, order.seller, toSeller", "fee, order.buyer, toSeller"),
+    "check_theSellerAloneIsPaidExactly": (
+        ESCROW, "toSeller = balance - toBuyer;",
+        "toSeller = toBuyer == 0 ? order.amount : balance - toBuyer;"),
+    "check_aRulingForTheSellerIsPaidExactly": (
+        ESCROW, "order.token, order.buyer, net,", "order.token, order.seller, net,"),
     "check_aRulingIsPaidExactly": (ESCROW, "net = toBuyer - fee;", "net = toBuyer - 2 * fee;"),
     "check_nobodyIsPaidExactly": (
         ESCROW, "* toBuyer / order.amount;", "* toBuyer / order.amount + 1;"),
@@ -57,7 +66,8 @@ PLANTED = {
         TERMS, "order.fee > order.amount / FEE_CAP_DIVISOR", "order.fee > order.amount"),
     "check_usableTermsHaveFourParties": (TERMS, "eq(b, a)", "eq(b, s)"),
     "check_feeKeepsTheCapAndIsRoundedByLessThanAUnit": (
-        f"{PROOFS}/Fee.t.sol", "fee <= amount / 20", "fee <= amount / 10"),
+        ESCROW, "fee = uint256(order.fee) * toBuyer / order.amount;",
+        "fee = (uint256(order.fee) * toBuyer + order.amount - 1) / order.amount;"),
 }  # fmt: skip
 
 

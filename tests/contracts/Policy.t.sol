@@ -4,6 +4,7 @@ pragma solidity 0.8.37;
 import {IEscrow, Order, State} from "../../contracts/interfaces/IEscrow.sol";
 import {Policy} from "../../contracts/libraries/Policy.sol";
 import {Base} from "./Base.sol";
+import {Table} from "./Table.sol";
 
 /// @notice The policy against the vectors of tests/vectors/policy_model.py, as a function and through `settle`.
 contract PolicyTest is Base {
@@ -122,7 +123,7 @@ contract PolicyTest is Base {
         vm.revertToState(before);
     }
 
-    /// The table once more as one expression, on terms and times that the vectors do not have.
+    /// The design's table, on terms and times that the vectors do not have.
     function testFuzz_policyIsTheTable(
         uint8 roles,
         uint8 pick,
@@ -140,26 +141,7 @@ contract PolicyTest is Base {
         if (pick & 1 != 0) state.disputedAt = 0;
         if (pick & 2 != 0) state.refundRequestedAt = 0;
         uint256 share = [0, order.amount, Policy.defaultToBuyer(order.amount, order), toBuyer][pick >> 6];
-        bool expected = table(roles & 15, share, order, state, time);
+        bool expected = Table.allows(roles & 15, share, order.amount, order, state, time);
         vm.assertEq(Policy.allows(roles & 15, share, order.amount, order, state, time), expected, "not the table");
-    }
-
-    function table(uint256 roles, uint256 toBuyer, Order memory order, State memory state, uint256 time)
-        private
-        pure
-        returns (bool)
-    {
-        bool s = roles & SELLER != 0;
-        bool b = roles & BUYER != 0;
-        bool c = roles & COORDINATOR != 0;
-        bool disputed = state.disputedAt != 0;
-        bool overdue = !disputed && time >= order.payBy && toBuyer == 0;
-        uint256 requested = state.refundRequestedAt;
-        uint256 ruling = uint256(state.disputedAt) + order.rulingWindow;
-        return s && b || s && c && toBuyer == order.amount || b && c && toBuyer == 0 || overdue && s && c
-            || overdue && s && requested != 0 && time >= requested + order.refundWindow
-            || disputed && (s || b) && (roles & ARBITRATOR != 0 || c && time >= ruling)
-            || disputed && time >= ruling + order.finalWindow
-                && toBuyer == uint256(order.amount) * order.defaultBuyerBps / 10_000;
     }
 }

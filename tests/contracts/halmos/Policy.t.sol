@@ -5,11 +5,13 @@ import {Order, State} from "../../../contracts/interfaces/IEscrow.sol";
 import {Policy} from "../../../contracts/libraries/Policy.sol";
 import {Terms} from "../../../contracts/libraries/Terms.sol";
 import {Vm} from "../Base.sol";
+import {Table} from "../Table.sol";
 
 /// @notice Proven: for every set of roles, share, balance, time, state and terms, `Policy.allows` is the design's
-/// table below, and in every row some trader takes part or time has passed.
-/// Assumed: nothing. The default share's product and quotient are the same uninterpreted terms on both sides; that
-/// they are what they should be is proven in Payout.t.sol and tested by vectors.
+/// table (Table.sol), and in every row some trader takes part or time has passed.
+/// Assumed: a default share of at most the whole, as the escrow asks for. The default share's product and quotient are
+/// the same uninterpreted terms on both sides, so nothing is said of their value: the vectors (../Policy.t.sol) and
+/// `check_nobodyIsPaidExactly`, of one amount and share, do.
 contract PolicyProof {
     Vm private constant vm = Vm(address(uint160(uint256(keccak256("hevm cheat code")))));
 
@@ -42,29 +44,8 @@ contract PolicyProof {
 
     function check_policyIsTheTable(Case memory c) external pure {
         vm.assume(c.bps <= 10_000);
-        assert(allowed(c) == table(c));
-    }
-
-    function table(Case memory c) private pure returns (bool) {
-        bool seller = c.roles & 1 == 1;
-        bool buyer = c.roles >> 1 & 1 == 1;
-        bool coordinator = c.roles >> 2 & 1 == 1;
-        bool arbitrator = c.roles >> 3 & 1 == 1;
-        bool release = c.toBuyer == c.amount;
-        bool refund = c.toBuyer == 0;
-        if (seller && buyer) return true;
-        if (seller && coordinator && release) return true;
-        if (buyer && coordinator && refund) return true;
-        if (c.disputedAt == 0) {
-            if (!refund || !seller || c.time < c.payBy) return false;
-            bool windowPassed = c.requestedAt != 0 && c.time >= uint256(c.requestedAt) + c.refundWindow;
-            return coordinator || windowPassed;
-        }
-        uint256 ruling = uint256(c.disputedAt) + c.rulingWindow;
-        if (arbitrator && (seller || buyer)) return true;
-        if (coordinator && (seller || buyer) && c.time >= ruling) return true;
-        uint256 base = c.balance < c.amount ? c.balance : c.amount;
-        return c.time >= ruling + c.finalWindow && c.toBuyer == base * c.bps / 10_000;
+        (Order memory order, State memory state) = termsOf(c);
+        assert(allowed(c) == Table.allows(c.roles, c.toBuyer, c.balance, order, state, c.time));
     }
 
     /// Without a trader nothing is allowed but the default split, after a trader's dispute and every window.
