@@ -228,7 +228,6 @@ def price(text: str | None) -> str | None:
 
 def agree_to_terms(client: "Client", order: "Order", yes: bool) -> "Order":
     """Show the terms, ask, and sign them. Raises Refused if the user says no."""
-    client.require_trusted_escrow()
     role = order.role_of(client.address)
     if role.label in order.facts["terms_signed_by"]:
         raise Refused("you signed these terms already")
@@ -270,7 +269,7 @@ def fund(
         chain = on_chain(found, client.account, rpc_url)
         propose("Funding", funding_rows(found, chain))
         ask("Send it?", yes)
-        sent = chain.fund(client.checked_terms(found.facts), found.decimals)
+        sent = chain.fund(client.terms_to_enter(found.facts), found.decimals)
         rows = {"order": found.id, "vault": found.vault, "transaction": sent.tx_hash,
                 "gas": sent.gas_used, "next": "wait until the deposit is final"}  # fmt: skip
         show("Funded", rows, as_json)
@@ -278,7 +277,6 @@ def fund(
 
 def require_fundable(client: "Client", order: "Order") -> None:
     """Raise Refused unless the seller should fund now."""
-    client.require_trusted_escrow()
     facts = order.facts
     now = client.chain_time()
     checks = (

@@ -6,6 +6,7 @@ Every command signs in anew and keeps nothing on disk.
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,7 +15,7 @@ from otc_sdk.errors import ChainError, OtcError, TermsError
 from otc_sdk.networks import NETWORKS, find_network
 from rich.text import Text
 
-from coordinator.cli.console import err
+from coordinator.cli.console import err, note
 
 if TYPE_CHECKING:
     from eth_account.signers.base import BaseAccount
@@ -58,13 +59,33 @@ class Refused(OtcError):
 
 @contextmanager
 def signed_in(api: str, keystore: Path | None) -> "Iterator[Client]":
-    """A client of the account's, signed in, closed at the end."""
+    """A client of the account's, signed in, closed at the end.
+
+    Raises TermsError if the coordinator says otherwise of itself than at its first use.
+    """
     from otc_sdk.client import Client
     from otc_sdk.keystore import load_account
 
-    with Client(api, load_account(keystore)) as client:
+    account = load_account(keystore)
+    meet(api)
+    with Client(api, account) as client:
         client.sign_in()
         yield client
+
+
+def meet(api: str) -> None:
+    """At the first use of a coordinator, show and write down what it says of itself."""
+    from otc_sdk import known_platforms
+    from otc_sdk.api import Api
+    from otc_sdk.platform import Platform
+
+    if known_platforms.known(api):
+        return
+    with Api(api) as anyone:
+        told = Platform.read(anyone.platform)
+    path = known_platforms.remember(api, told)
+    propose(f"First use of {api}: from now on nothing else of it is signed", asdict(told))
+    note(f"Compare it with what its operator says elsewhere. Written to {path}")
 
 
 def fetch(client: "Client", text: str, yes: bool = False) -> "Order":

@@ -1,13 +1,15 @@
 """Running the demo against a stack of its own, and checking every balance to the last unit."""
 
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
+from otc_sdk.api import Api
 from otc_sdk.chain import Wallet, connect
 from otc_sdk.errors import OtcError
+from otc_sdk.platform import Platform
 from otc_sdk.terms import Terms
 from web3 import Web3
 
@@ -41,10 +43,19 @@ def told(sent: dict[str, Any]) -> bool:
     return sent["status"] == "obsolete" or sent["tx_hash"] is not None
 
 
+def known_of(ready: Ready) -> Platform:
+    """The platform by the word of who started it; its fee and windows by the API's."""
+    with insist(lambda: Api(ready.api)) as anyone:
+        told = Platform.read(anyone.platform)
+    names = ("chain_id", "escrow", "token", "coordinator", "arbitrator")
+    return replace(told, **{name: getattr(ready, name) for name in names})
+
+
 class Demo:
     def __init__(self, stack: Stack, ready: Ready, timeline: Timeline) -> None:
         self.stack, self.ready, self.timeline = stack, ready, timeline
         self.w3 = connect(ready.rpc)
+        self.known = known_of(ready)
         self.began = time.monotonic()
         self.scenarios: list[Scenario] = []
         self.before: dict[str, int] = {}
@@ -95,7 +106,7 @@ class Demo:
         give_coins(self.w3, account.address)
         if name != "arbitrator":
             self.names[account.address] = name
-        return Trader(name, self.ready.api, self.w3, account, self.timeline)
+        return Trader(name, self.ready.api, self.w3, account, self.known, self.timeline)
 
     def supply(self, sellers: list[Trader]) -> None:
         """Tokens for the sellers, from the owner of the local token."""

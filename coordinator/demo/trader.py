@@ -8,6 +8,7 @@ from eth_account.signers.local import LocalAccount
 from otc_sdk.chain import EscrowAccount, Sent
 from otc_sdk.client import VALIDITY_SECONDS, Client
 from otc_sdk.errors import ApiError, OtcError
+from otc_sdk.platform import Platform
 from otc_sdk.terms import Terms
 from web3 import Web3
 
@@ -47,10 +48,16 @@ class Trader:
     """One person of the demo; everything they do shows up in the timeline."""
 
     def __init__(
-        self, name: str, api: str, w3: Web3, account: LocalAccount, timeline: Timeline
+        self,
+        name: str,
+        api: str,
+        w3: Web3,
+        account: LocalAccount,
+        platform: Platform,
+        timeline: Timeline,
     ) -> None:
         self.name, self.timeline = name, timeline
-        self.client: Client = insist(lambda: Client(api, account))
+        self.client: Client = insist(lambda: Client(api, account, pinned=[platform]))
         self.chain = EscrowAccount(w3, self.client.domain, account)
         insist(self.client.sign_in)
 
@@ -86,7 +93,7 @@ class Trader:
 
     def fund(self, letter: str, order: Json) -> None:
         decimals = self.client.platform["token_decimals"]
-        sent = self.chain.fund(self.client.checked_terms(order), decimals)
+        sent = self.chain.fund(self.client.terms_to_enter(order), decimals)
         amount = int(order["amount_units"]) // UNIT
         self.say(letter, f"funds vault {order['escrow']['vault'][:10]}… with {amount} USDT", sent)
 

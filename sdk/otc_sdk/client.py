@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,10 +15,12 @@ from otc_sdk.api import Api
 from otc_sdk.asked import require_asked, require_price
 from otc_sdk.deployment import escrow_address
 from otc_sdk.errors import ApiError, TermsError
+from otc_sdk.known_platforms import known
 from otc_sdk.order import Limits, Order
 from otc_sdk.payout import payout
+from otc_sdk.platform import Platform, require_known
 from otc_sdk.roles import Role
-from otc_sdk.terms import BPS, Terms
+from otc_sdk.terms import Terms
 
 __all__ = ["Client", "Limits"]
 
@@ -43,15 +46,39 @@ class Client(Api):
         account: BaseAccount,
         limits: Limits | None = None,
         escrow: str | None = None,
+        pinned: Sequence[Platform] | None = None,
     ) -> None:
-        """`escrow` is the contract to trust; by default this build's, whose address follows from
-        its code (CREATE2). A server's word is never taken for it: vaults of another contract could
-        obey anybody.
+        """`pinned` is the platform as it is, then as it was, by another word than the server's: by
+        default what `otc` remembered, or the file in OTC_PLATFORM. Without any nothing is signed.
+
+        `escrow` is the contract to trust; by default this build's, whose address follows from its
+        code (CREATE2): vaults of another contract could obey anybody.
+
+        Raises TermsError if the server says otherwise of itself.
         """
+        self.pinned = list(known(base_url) if pinned is None else pinned)
         super().__init__(base_url)
-        self.escrow = escrow or escrow_address()
         self.account = account
         self.limits = limits or Limits()
+        try:
+            self.require_same_platform(escrow or escrow_address())
+        except TermsError:
+            self.http.close()
+            raise
+
+    def require_same_platform(self, escrow: str) -> None:
+        """Raise TermsError unless the server says of itself what is pinned, with this escrow."""
+        if not self.pinned:
+            return
+        changes = self.pinned[0].changes(Platform.read(self.platform))
+        if changes:
+            raise TermsError(
+                f"refused: {self.http.base_url} is not the platform you know: "
+                f"{'; '.join(changes)}. Ask its operator by another way; "
+                "then `otc platform accept`"
+            )
+        if self.domain.escrow != escrow:
+            raise TermsError(f"refused: {self.domain.escrow} is not the trusted escrow {escrow}")
 
     @property
     def address(self) -> str:
@@ -98,7 +125,7 @@ class Client(Api):
         any price is taken: give it, unless a person looks at the terms.
         """
         placed: Json = self.post("/orders", want)
-        self.checked_terms(placed)
+        self.terms_to_enter(placed)
         require_asked(self.read(placed), want, self.address)
         return placed
 
@@ -146,7 +173,7 @@ class Client(Api):
         `worst_price` is the highest to buy at, or the lowest to sell at, in fiat for a whole token:
         a maker's program gives that of its ad, for the order's price is the coordinator's word.
         """
-        terms = self.checked_terms(order)
+        terms = self.terms_to_enter(order)
         if worst_price is not None:
             found = self.read(order)
             require_price(found, found.role_of(self.address), worst_price)
@@ -207,27 +234,17 @@ class Client(Api):
 
         Raises TermsError naming the fault.
         """
-        self.require_trusted_escrow()
         found = self.read(order)
         found.role_of(self.address)
         found.require_safe(self.limits)
-        self.require_advertised(found.terms)
+        require_known(self.pinned, found.terms, is_new=False)
         return found.terms
 
-    def require_trusted_escrow(self) -> None:
-        """Raise TermsError unless the coordinator works with the escrow that this client trusts."""
-        if self.domain.escrow != self.escrow:
-            raise TermsError(
-                f"refused: {self.domain.escrow} is not the trusted escrow {self.escrow}"
-            )
-
-    def require_advertised(self, terms: Terms) -> None:
-        """Raise TermsError unless parties, fee and share are what the platform says of itself."""
-        for name in ("token", "coordinator", "arbitrator", "fee_recipient", "default_buyer_bps"):
-            if getattr(terms, name) != self.platform[name]:
-                raise TermsError(f"refused: the terms' {name} is {getattr(terms, name)}")
-        if terms.fee_units * BPS > terms.amount_units * int(self.platform["fee_bps"]):
-            raise TermsError("refused: the fee is over the advertised rate")
+    def terms_to_enter(self, order: Json) -> Terms:
+        """The same for terms that are to be signed or funded: of the platform as it is now."""
+        terms = self.checked_terms(order)
+        require_known(self.pinned, terms, is_new=True)
+        return terms
 
     def role_in(self, order: Json) -> Role | None:
         return Terms.from_dict(order["terms"]).role_of(self.address)

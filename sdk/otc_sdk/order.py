@@ -25,11 +25,14 @@ class Limits:
     """Windows that a trader's client accepts, in seconds.
 
     A refund window shorter than `min_refund_window_seconds` would leave a buyer no time to open a
-    dispute; horizons beyond `max_horizon_seconds` would lock the seller's tokens for too long.
+    dispute; too short a ruling or final window would leave the judges none before anybody may send
+    the default split; horizons beyond `max_horizon_seconds` would lock the seller's tokens for too
+    long.
     """
 
     min_refund_window_seconds: int = 600
     min_ruling_window_seconds: int = 3600
+    min_final_window_seconds: int = 3600
     max_horizon_seconds: int = 120 * 86_400
 
 
@@ -135,6 +138,10 @@ class Order:
             (
                 terms.ruling_window_seconds < limits.min_ruling_window_seconds,
                 f"the ruling window is under {limits.min_ruling_window_seconds} seconds",
+            ),
+            (
+                terms.final_window_seconds < limits.min_final_window_seconds,
+                f"the final window is under {limits.min_final_window_seconds} seconds",
             ),
             (
                 horizon > limits.max_horizon_seconds,

@@ -7,6 +7,7 @@ import httpx
 import pytest
 from eth_account.signers.local import LocalAccount
 from otc_sdk.client import Client
+from otc_sdk.platform import Platform
 
 from coordinator.api.app import create_app
 from coordinator.api.context import Context
@@ -14,6 +15,7 @@ from coordinator.api.rate_limits import RateLimits
 from tests.serving import served
 from tests.world import PLATFORM, World
 
+KNOWN = Platform.read({**vars(PLATFORM), **vars(PLATFORM.domain)})
 Sign = Callable[[LocalAccount], Client]
 
 
@@ -52,7 +54,9 @@ def client(api: str) -> Iterator[Sign]:
 
     def sign_in(account: LocalAccount) -> Client:
         if account.address not in made:
-            made[account.address] = Client(api, account, escrow=PLATFORM.domain.escrow)
+            made[account.address] = Client(
+                api, account, escrow=PLATFORM.domain.escrow, pinned=[KNOWN]
+            )
             made[account.address].sign_in()
         return made[account.address]
 

@@ -30,4 +30,5 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in os.environ:
         if name.startswith("OTC_"):
             monkeypatch.delenv(name)
+    monkeypatch.setenv("OTC_HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)

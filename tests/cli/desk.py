@@ -42,6 +42,7 @@ class Desk:
         return {
             "OTC_API": self.api,
             "OTC_RPC_URL": self.rpc,
+            "OTC_HOME": str(self.keys.parent / "home"),
             "OTC_KEYSTORE_PASSWORD_FILE": str(self.keys / "password"),
             "COLUMNS": "200",
         }

@@ -348,10 +348,12 @@ def test_the_guides_program(desk: Desk, seller: Person, buyer: Person, tmp_path:
     assert found is not None
     program = tmp_path / "merchant.py"
     program.write_text(found[1])
+    seller("order", "list")  # remembers the platform
     environ = {
         **desk.environment(),
         "OTC_KEYSTORE": str(seller.keystore),
         "PATH": os.environ["PATH"],
+        **{k: v for k, v in os.environ.items() if k == "PYTHONPATH"},
     }
     process = subprocess.Popen(  # noqa: S603
         [sys.executable, program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,

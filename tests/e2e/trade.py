@@ -4,8 +4,10 @@ from pathlib import Path
 from typing import Any, Self
 
 from eth_account.signers.local import LocalAccount
+from otc_sdk.api import Api
 from otc_sdk.chain import EscrowAccount, connect
 from otc_sdk.client import Client
+from otc_sdk.platform import Platform
 from otc_sdk.terms import Terms
 from web3 import Web3
 
@@ -24,6 +26,8 @@ class Trade:
         accounts = Accounts(data_dir / "keys")
         self.ready, self.order = ready, {}
         self.w3 = connect(ready["rpc"])
+        with Api(ready["api"]) as anyone:
+            self.platform = Platform.read(anyone.platform)
         self.seller = self.client(accounts.load("seller"))
         self.buyer = self.client(accounts.load("buyer"))
         self.fee_recipient = accounts.load("treasury").address
@@ -36,7 +40,7 @@ class Trade:
             client.http.close()
 
     def client(self, account: LocalAccount) -> Client:
-        client = Client(self.ready["api"], account)
+        client = Client(self.ready["api"], account, pinned=[self.platform])
         client.sign_in()
         return client
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 from otc_sdk.client import MAX_CLOCK_AHEAD_SECONDS, VALIDITY_SECONDS
@@ -9,7 +10,7 @@ from otc_sdk.errors import ApiError, TermsError
 
 from coordinator.cli.session import Refused, fetch
 from tests.chain import account_of
-from tests.findings.told import Json, Told, order
+from tests.findings.told import KNOWN, Json, Told, order
 from tests.world import AMOUNT, PLATFORM, SELLER, STRANGER
 
 YEAR_2100 = 4_102_444_800
@@ -46,7 +47,11 @@ def test_what_is_honest_is_signed(client: Told) -> None:
 def test_a_foreign_escrow() -> None:
     """Found: the server's word named the contract, so a vault of the server's own was funded."""
     escrow = account_of("another escrow").address
-    with Told(escrow=escrow) as client:
+    with pytest.raises(TermsError, match="escrow was"):
+        Told(escrow=escrow)
+    with pytest.raises(TermsError, match="not the trusted escrow"):
+        Told(pinned=[replace(KNOWN, escrow=escrow)], escrow=escrow)
+    with Told() as client:
         assert refuses(client, order(escrow))
 
 

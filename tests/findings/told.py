@@ -5,11 +5,13 @@ PYTEST_DONT_REWRITE: test modules import this before pytest does.
 
 import re
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from otc_sdk.client import Client
 from otc_sdk.deployment import escrow_address
+from otc_sdk.platform import Platform
 from otc_sdk.terms import EscrowDomain, Terms, vault_address
 
 from tests.chain import account_of
@@ -19,24 +21,30 @@ URL = "https://exchange.example"
 Json = dict[str, Any]
 
 
+HONEST = {
+    "chain_id": 31337, "escrow": escrow_address(), "token": PLATFORM.token,
+    "token_symbol": "USDT", "token_decimals": 6, "fee_bps": PLATFORM.fee_bps,
+    "coordinator": PLATFORM.coordinator, "arbitrator": PLATFORM.arbitrator,
+    "fee_recipient": PLATFORM.fee_recipient, "default_buyer_bps": PLATFORM.default_buyer_bps,
+    "refund_window_seconds": PLATFORM.refund_window_seconds,
+    "ruling_window_seconds": PLATFORM.ruling_window_seconds,
+    "final_window_seconds": PLATFORM.final_window_seconds,
+}  # fmt: skip
+KNOWN = Platform.read(HONEST)
+
+
 class Told(Client):
     """A client whose coordinator's words the test chooses; what it would post is kept."""
 
-    def __init__(self, **lies: Any) -> None:
+    def __init__(self, pinned: Sequence[Platform] = (KNOWN,), **lies: Any) -> None:
         self.answers: dict[str, Json] = {
-            "/platform": {
-                "chain_id": 31337, "escrow": escrow_address(), "token": PLATFORM.token,
-                "token_symbol": "USDT", "token_decimals": 6, "fee_bps": PLATFORM.fee_bps,
-                "coordinator": PLATFORM.coordinator, "arbitrator": PLATFORM.arbitrator,
-                "fee_recipient": PLATFORM.fee_recipient,
-                "default_buyer_bps": PLATFORM.default_buyer_bps, **lies,
-            },
+            "/platform": {**HONEST, **lies},
             "/health": {"block_time": int(time.time())},
             "/auth/nonce": {"nonce": "a" * 16, "domain": "exchange.example", "chain_id": 31337},
             "/auth/sign-in": {"token": "t"},
-        }  # fmt: skip
+        }
         self.posted: list[str] = []
-        super().__init__(URL, SELLER)
+        super().__init__(URL, SELLER, pinned=pinned)
 
     def request(self, method: str, path: str, **_: Any) -> Any:
         if method == "POST":
