@@ -85,8 +85,8 @@ interface IEscrow {
     error AlreadySettled(bytes32 orderId, address vault);
     /// @notice The order was not settled yet; its vault has no code.
     error NotSettled(bytes32 orderId, address vault);
-    /// @notice The terms are unusable (equal or missing roles, zero amount, fee over the cap, share over 100 %):
-    /// nothing but a refund is possible.
+    /// @notice The terms are unusable (no token, zero amount, a fee over the cap or without a recipient, share over
+    /// 100 %, equal or missing roles): there is no dispute, and nothing but a refund is possible.
     error InvalidTerms(bytes32 orderId);
     /// @notice The buyer's share exceeds the amount.
     error ExceedsAmount(uint256 toBuyer, uint256 amount);
@@ -137,19 +137,23 @@ interface IEscrow {
 
     /// @notice Settles many orders; an item that fails is reported by `SettlementFailed` and the rest go through.
     /// @dev Each item may use an even share of the gas that is left: allow 300,000 an item.
+    /// @param items What `settle` takes, for each order. The sender counts as a signer of each.
     /// @return settled For each item, whether it went through.
     function settleBatch(Settlement[] calldata items) external returns (bool[] memory settled);
 
     /// @notice Starts the refund window. After it, and without a dispute, the seller settles a refund alone.
+    /// @param order Terms of the order.
     /// @param signature Empty if the seller sends; else the seller's over `RefundRequest(bytes32 orderId)`.
     function requestRefund(Order calldata order, bytes calldata signature) external;
 
     /// @notice Opens a dispute while the vault holds the amount. It ends the seller's way to a refund by time.
+    /// @param order Terms of the order.
     /// @param by Seller or buyer.
     /// @param signature Empty if that trader sends; else theirs over `Dispute(bytes32 orderId)`.
     function dispute(Order calldata order, Role by, bytes calldata signature) external;
 
     /// @notice Withdraws a payout of the sender's that the token had refused.
+    /// @param order Terms of the order.
     /// @param to The sender, or any address with the coordinator's signature over
     /// `ClaimTo(bytes32 orderId,address owner,address to,uint256 validUntil)`.
     /// @param validUntil First second at which the signature no longer counts; not read if `to` is the sender.
@@ -157,33 +161,54 @@ interface IEscrow {
     function claim(Order calldata order, address to, uint256 validUntil, bytes calldata coordinatorSignature) external;
 
     /// @notice Sends what a settled order's vault holds beyond its claims to the seller: late or foreign tokens.
+    /// @param order Terms of the order.
     /// @param token Any ERC-20 token, or zero for the chain's native coin.
     function sweep(Order calldata order, address token) external;
 
     /// @notice Funds the vault from the seller's account by a Permit2 signature with the order as witness.
+    /// @param order Terms of the order.
     /// @param nonce Unordered Permit2 nonce of the seller.
     /// @param deadline Last second, Unix time, at which the permit is valid.
     /// @param signature The seller's over the Permit2 message.
     function fundWithPermit2(Order calldata order, uint256 nonce, uint256 deadline, bytes calldata signature) external;
 
     /// @notice Emits the terms, for whoever wants to read them from the chain's events.
+    /// @param order Any terms; nothing is checked.
     function publish(Order calldata order) external;
 
     /// @notice EIP-712 hash of the terms in this contract's domain.
+    /// @param order Any terms; nothing is checked.
+    /// @return Id of the order.
     function orderIdOf(Order calldata order) external view returns (bytes32);
 
     /// @notice Address of the order's vault, whether it has code yet or not.
+    /// @param orderId Id of the order.
+    /// @return The address.
     function vaultOf(bytes32 orderId) external view returns (address);
 
     /// @notice Refund request and dispute of an order.
+    /// @param orderId Id of the order.
+    /// @return Their times; all zero where there was neither.
     function stateOf(bytes32 orderId) external view returns (State memory);
 
     /// @notice What `owner` can withdraw, in the token's smallest unit.
+    /// @param orderId Id of the order.
+    /// @param owner Whose payout was refused.
+    /// @return The amount.
     function claimOf(bytes32 orderId, address owner) external view returns (uint256);
 
     /// @notice Sum of an order's open claims, in the token's smallest unit.
+    /// @param orderId Id of the order.
+    /// @return The amount.
     function claimsOf(bytes32 orderId) external view returns (uint256);
 
-    /// @notice Whether these roles may settle this way, now.
+    /// @notice Whether the policy lets these roles settle this way, now: by `Policy.allows`, or, where the terms are
+    /// unusable, whether it is a refund. False once the order is settled.
+    /// @dev It answers who, not whether there is anything to pay: true also for a vault that is short or empty and for
+    /// more than the amount, where `settle` reverts with `Short` or `ExceedsAmount`.
+    /// @param order Terms of the order.
+    /// @param toBuyer Share of the buyer before the fee, in the token's smallest unit.
+    /// @param roles Set of the roles that agree, bit `1 << Role` for each.
+    /// @return Whether they suffice.
     function allows(Order calldata order, uint256 toBuyer, uint256 roles) external view returns (bool);
 }

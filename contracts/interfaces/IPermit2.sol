@@ -20,6 +20,12 @@ interface IPermit2 {
     }
 
     /// @notice Moves tokens by a signature of `owner` that also covers `witness`.
+    /// @param permit Token, most that may move, nonce and deadline, as signed.
+    /// @param transferDetails To whom, and how much.
+    /// @param owner Who signed, and whose tokens move.
+    /// @param witness EIP-712 struct hash of what else was signed.
+    /// @param witnessTypeString The end of the signed type, from the witness's on.
+    /// @param signature The owner's.
     function permitWitnessTransferFrom(
         PermitTransferFrom calldata permit,
         SignatureTransferDetails calldata transferDetails,

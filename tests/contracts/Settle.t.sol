@@ -194,6 +194,17 @@ contract SettleTest is Base {
         refuse(order, 0, REFUND, settled);
     }
 
+    /// `allows` answers who may settle how; what there is to pay, `settle` asks itself.
+    function test_theRolesThatMayDoNotFillTheVault() external {
+        Order memory order = makeOrder();
+        vm.assertTrue(escrow.allows(order, AMOUNT, RELEASE));
+        refuse(order, AMOUNT, RELEASE, abi.encodeWithSelector(IEscrow.Short.selector, vaultOf(order), 0, AMOUNT));
+        vm.assertTrue(escrow.allows(order, AMOUNT + 1, BOTH));
+        refuse(
+            order, AMOUNT + 1, BOTH, abi.encodeWithSelector(IEscrow.ExceedsAmount.selector, AMOUNT + 1, AMOUNT)
+        );
+    }
+
     // Limits
 
     function test_moreThanTheAmountIsRefused() external {
