@@ -5,8 +5,9 @@ import {Vm} from "../Base.sol";
 import {Handler} from "./Handler.sol";
 
 /// @notice What holds after any sequence of actions. `forge test` runs a short campaign, `make prove` 1,024 sequences
-/// of 64. The handler itself checks on every action that no other order was touched, that coordinator and arbitrator
-/// alone move nothing, that nothing settles twice, and that either trader alone can end an order.
+/// of 64. The handler itself checks on every action that it had the answer it should have, that no other order was
+/// touched, that coordinator and arbitrator alone move nothing, that nothing settles twice, and that either trader
+/// alone can end the orders it touched.
 contract EscrowInvariants {
     Vm private constant vm = Vm(address(uint160(uint256(keccak256("hevm cheat code")))));
 
@@ -27,7 +28,7 @@ contract EscrowInvariants {
     }
 
     function targetSelectors() external view returns (FuzzSelector[] memory targets) {
-        bytes4[13] memory actions = [
+        bytes4[15] memory actions = [
             handler.deposit.selector,
             handler.pass.selector,
             handler.pass.selector,
@@ -40,13 +41,15 @@ contract EscrowInvariants {
             handler.turn.selector,
             handler.platform.selector,
             handler.replay.selector,
-            handler.endsAlone.selector
+            handler.seize.selector,
+            handler.fundWithPermit2.selector,
+            handler.stray.selector
         ];
-        bytes4[] memory selectors = new bytes4[](14);
-        for (uint256 i; i < 13; ++i) {
+        bytes4[] memory selectors = new bytes4[](16);
+        for (uint256 i; i < 15; ++i) {
             selectors[i] = actions[i];
         }
-        selectors[13] = handler.destroy.selector;
+        selectors[15] = handler.sweepStrays.selector;
         targets = new FuzzSelector[](1);
         targets[0] = FuzzSelector(address(handler), selectors);
     }
@@ -56,6 +59,8 @@ contract EscrowInvariants {
         vm.assertTrue(handler.balancesAreAsBooked(), "an account has what it was not paid");
         for (uint256 i; i < handler.ORDERS(); ++i) {
             vm.assertEq(handler.balanceOf(i), handler.arrived(i) - handler.left(i), "a vault leaks");
+            vm.assertEq(handler.strayed(i), handler.strays(i), "a vault leaks what strayed into it");
+            vm.assertEq(handler.vault(i).balance, handler.coins(i), "a vault leaks coins");
             claimsAgree(i);
             vm.assertTrue(handler.settlements(i) < 2, "settled twice");
             vm.assertEq(handler.vault(i).code.length, handler.settlements(i) * 39, "no tombstone");
@@ -74,8 +79,7 @@ contract EscrowInvariants {
     /// Wherever the sequence ended, every order can be ended by either trader alone.
     function afterInvariant() external {
         for (uint256 i; i < handler.ORDERS(); ++i) {
-            handler.endsAlone(i, false);
-            handler.endsAlone(i, true);
+            handler.endsAlone(i);
         }
     }
 }

@@ -4,12 +4,15 @@ pragma solidity 0.8.37;
 import {IEscrow, Order, Role, Settlement, State} from "../../../contracts/interfaces/IEscrow.sol";
 import {IVault} from "../../../contracts/interfaces/IVault.sol";
 import {RefusingToken} from "../../../contracts/mocks/RefusingToken.sol";
-import {Base} from "../Base.sol";
+import {Permits} from "../Permits.sol";
+import {Table} from "../Table.sol";
 
 /// @notice Acts on a few orders as everybody at once, and keeps books of its own. An action that the contracts should
-/// take must be taken, one that they should refuse must be refused: no action ever reverts, so `fail_on_revert` tells
-/// an unexpected answer either way. What the books say is compared in Escrow.t.sol after every action.
-contract Handler is Base {
+/// take must be taken, one that they should refuse must be refused: each says beforehand which, and what settles is
+/// read from the design's table (Table.sol). No action ever reverts, so `fail_on_revert` tells an unexpected answer
+/// either way. After every action either trader alone must be able to end the orders that it touched; what the books
+/// say is compared in Escrow.t.sol.
+contract Handler is Permits {
     uint256 public constant ORDERS = 5;
     /// The last order's terms are unusable: its fee is over the cap.
     uint256 private constant UNUSABLE = 4;
@@ -28,8 +31,12 @@ contract Handler is Base {
     mapping(uint256 order => uint256) public left;
     mapping(uint256 order => mapping(address owner => uint256)) public owed;
     mapping(uint256 order => uint256) public settlements;
-    /// What each account should have.
+    /// What strayed into an order's vault: the other token, and the native coin.
+    mapping(uint256 order => uint256) public strays;
+    mapping(uint256 order => uint256) public coins;
+    /// What each account should have; the native coin is token zero.
     mapping(address token => mapping(address account => uint256)) public received;
+    uint256 private permits;
 
     struct Attempt {
         uint256 roles;
@@ -40,6 +47,9 @@ contract Handler is Base {
 
     constructor() {
         setUp();
+        installPermit2();
+        vm.prank(seller);
+        token.approve(PERMIT2, FOREVER);
         refusing = new RefusingToken();
         for (uint256 i; i < ORDERS; ++i) {
             Order memory order = makeOrder();
@@ -60,6 +70,15 @@ contract Handler is Base {
         return balanceIn(i & 1 == 1 ? address(refusing) : address(token), vault[i]);
     }
 
+    function strayed(uint256 i) external view returns (uint256) {
+        return balanceIn(foreign(i), vault[i]);
+    }
+
+    /// The token that the order is not paid in.
+    function foreign(uint256 i) private view returns (address) {
+        return i & 1 == 1 ? address(token) : address(refusing);
+    }
+
     function claimsOf(uint256 i) external view returns (uint256) {
         return escrow.claimsOf(ids[i]);
     }
@@ -78,18 +97,21 @@ contract Handler is Base {
             address account = accounts[i];
             if (balanceIn(address(token), account) != received[address(token)][account]) return false;
             if (balanceIn(address(refusing), account) != received[address(refusing)][account]) return false;
+            if (account.balance != received[address(0)][account]) return false;
         }
         return balanceIn(address(token), address(escrow)) + balanceIn(address(refusing), address(escrow)) == 0;
     }
 
     // Actions
 
-    /// No other order's vault, state or claims may be changed by an action on `i` and `j`.
+    /// No other order's vault, state or claims may be changed by an action on `i` and `j`; these two can be ended.
     modifier only(uint256 i, uint256 j) {
         vm.warp(time);
         bytes32[ORDERS] memory before = digests();
         _;
         requireSame(before, i % ORDERS, j % ORDERS);
+        endsAlone(i % ORDERS);
+        if (i % ORDERS != j % ORDERS) endsAlone(j % ORDERS);
     }
 
     /// Nothing may change at all.
@@ -110,6 +132,44 @@ contract Handler is Base {
         if (order.token == address(refusing)) refusing.mint(vault[i], amount);
         else if (!token.paused()) token.transfer(vault[i], amount);
         arrived[i] += balanceOf(i) - before;
+    }
+
+    /// The seller's permit, with what was received or with more; only one of the two tokens has approvals.
+    function fundWithPermit2(uint256 i, bool more) external only(i, i) {
+        i %= ORDERS;
+        Order memory order = orders[i];
+        if (more && !token.paused()) {
+            uint256 before = token.balanceOf(seller);
+            token.transfer(seller, 2 * order.amount);
+            received[address(token)][seller] += token.balanceOf(seller) - before;
+        }
+        bool expected = settlements[i] == 0 && order.token == address(token) && !token.paused()
+            && token.balanceOf(seller) >= order.amount;
+        uint256 held = balanceOf(i);
+        bytes memory signature = permit(Role.Seller, order, address(escrow), ++permits, FOREVER);
+        vm.prank(NOBODY);
+        (bool done,) = address(escrow).call(
+            abi.encodeCall(escrow.fundWithPermit2, (order, permits, FOREVER, signature))
+        );
+        vm.assertEq(done, expected, "fundWithPermit2");
+        if (!done) return;
+        received[address(token)][seller] -= order.amount;
+        arrived[i] += balanceOf(i) - held;
+    }
+
+    /// The other token, or the native coin, strays into a vault.
+    function stray(uint256 i, bool native, uint256 amount) external only(i, i) {
+        i %= ORDERS;
+        amount %= 1_000_000;
+        if (native) {
+            coins[i] += amount;
+            vm.deal(vault[i], coins[i]);
+            return;
+        }
+        uint256 before = balanceIn(foreign(i), vault[i]);
+        if (foreign(i) == address(refusing)) refusing.mint(vault[i], amount);
+        else if (!token.paused()) token.transfer(vault[i], amount);
+        strays[i] += balanceIn(foreign(i), vault[i]) - before;
     }
 
     function pass(uint256 period) external {
@@ -142,10 +202,12 @@ contract Handler is Base {
         i %= ORDERS;
         Attempt memory attempt = attemptOf(i, likely(roles), pick);
         bytes memory signed = signatures(orders[i], attempt.toBuyer, attempt.validUntil, attempt.roles);
+        bool expected = shouldSettle(i, attempt);
         vm.prank(NOBODY);
         (bool done,) = address(escrow).call(
             abi.encodeCall(escrow.settle, (orders[i], attempt.toBuyer, attempt.validUntil, signed))
         );
+        vm.assertEq(done, expected, "settle");
         if (done) book(i, attempt);
     }
 
@@ -153,16 +215,20 @@ contract Handler is Base {
         uint256[2] memory indexes = [i % ORDERS, j % ORDERS];
         Settlement[] memory items = new Settlement[](2);
         Attempt[2] memory attempts;
+        bool[2] memory expected;
         for (uint256 k; k < 2; ++k) {
             Attempt memory attempt = attemptOf(indexes[k], likely(roles >> (8 * k)), pick);
             Order memory order = orders[indexes[k]];
             bytes memory signed = signatures(order, attempt.toBuyer, attempt.validUntil, attempt.roles);
             items[k] = Settlement(order, attempt.toBuyer, attempt.validUntil, signed);
             attempts[k] = attempt;
+            expected[k] = shouldSettle(indexes[k], attempt);
         }
+        if (indexes[0] == indexes[1] && expected[0]) expected[1] = false;
         vm.prank(NOBODY);
         bool[] memory settled = escrow.settleBatch(items);
         for (uint256 k; k < 2; ++k) {
+            vm.assertEq(settled[k], expected[k], "settleBatch");
             if (settled[k]) book(indexes[k], attempts[k]);
         }
     }
@@ -197,6 +263,20 @@ contract Handler is Base {
         if (done) pay(i, seller, balance - kept);
     }
 
+    function sweepStrays(uint256 i, bool native) external only(i, i) {
+        i %= ORDERS;
+        address what = native ? address(0) : foreign(i);
+        uint256 amount = native ? coins[i] : strays[i];
+        bool expected = settlements[i] != 0 && amount != 0 && (native || !refuses(what, i, seller));
+        vm.prank(NOBODY);
+        (bool done,) = address(escrow).call(abi.encodeCall(escrow.sweep, (orders[i], what)));
+        vm.assertEq(done, expected, "sweepStrays");
+        if (!done) return;
+        if (native) coins[i] = 0;
+        else strays[i] = 0;
+        credit(what, seller, amount);
+    }
+
     /// The token's owner turns a switch. `vault[i]` is the only one that a freeze touches.
     function turn(uint256 i, uint256 pick) external only(i, i) {
         i %= ORDERS;
@@ -208,12 +288,18 @@ contract Handler is Base {
         else token.addBlackList(vault[i]);
     }
 
-    /// The token's owner destroys what a frozen vault holds: it falls short, perhaps during a dispute.
-    function destroy(uint256 i) external only(i, i) {
+    /// The token's owner seizes what a vault holds, all or all but a rest: it falls short, perhaps during a dispute.
+    function seize(uint256 i, uint256 rest) external only(i, i) {
         i %= ORDERS;
-        if (!token.isBlackListed(vault[i]) || orders[i].token != address(token)) return;
-        left[i] += balanceOf(i);
+        if (orders[i].token != address(token)) return;
+        uint256 before = balanceOf(i);
+        bool frozen = token.isBlackListed(vault[i]);
+        if (!frozen) token.addBlackList(vault[i]);
         token.destroyBlackFunds(vault[i]);
+        if (!frozen) token.removeBlackList(vault[i]);
+        if (rest % 4 != 0 && !token.paused()) token.transfer(vault[i], rest % (before + 1));
+        arrived[i] += balanceOf(i);
+        left[i] += before;
     }
 
     /// Coordinator, arbitrator and a stranger together, with all their keys, before time speaks.
@@ -252,23 +338,33 @@ contract Handler is Base {
         refused(address(escrow), seller, abi.encodeCall(escrow.settle, (orders[i], attempt.toBuyer, FOREVER, signed)));
     }
 
-    /// Coordinator and arbitrator are gone: either trader alone, with time, brings the order to an end.
-    function endsAlone(uint256 i, bool byBuyer) public nothing {
-        i %= ORDERS;
+    // Liveness
+
+    /// Coordinator and arbitrator are gone: either trader alone, with time, brings the order to an end. Only a buyer
+    /// whom the vault does not cover cannot, before a dispute: they are owed nothing, and the seller can.
+    function endsAlone(uint256 i) public {
         if (settlements[i] != 0) return;
         uint256 before = vm.snapshotState();
-        Order memory order = orders[i];
-        State memory state = escrow.stateOf(orderIdOf(order));
-        if (i == UNUSABLE) end(i, byBuyer, 0);
-        else if (state.disputedAt != 0) endByDefault(i, byBuyer, state.disputedAt);
-        else if (!byBuyer) endByRefund(i, state.refundRequestedAt);
-        // A buyer whom no vault covers is owed nothing; the seller can still end that order.
-        else if (balanceOf(i) >= order.amount) {
-            vm.prank(buyer);
-            escrow.dispute(order, Role.Buyer, "");
-            endByDefault(i, true, time);
-        }
+        endsAlone(i, false);
         vm.revertToState(before);
+        endsAlone(i, true);
+        vm.revertToStateAndDelete(before);
+        vm.warp(time);
+    }
+
+    function endsAlone(uint256 i, bool byBuyer) private {
+        Order memory order = orders[i];
+        State memory state = escrow.stateOf(ids[i]);
+        if (i == UNUSABLE) return end(i, byBuyer, 0);
+        if (state.disputedAt != 0) return endByDefault(i, byBuyer, state.disputedAt);
+        if (!byBuyer) return endByRefund(i, state.refundRequestedAt);
+        uint256 balance = balanceOf(i);
+        if (balance < order.amount) {
+            vm.expectRevert(abi.encodeWithSelector(IEscrow.Short.selector, vault[i], balance, order.amount));
+        }
+        vm.prank(buyer);
+        escrow.dispute(order, Role.Buyer, "");
+        if (balance >= order.amount) endByDefault(i, true, time);
     }
 
     // What the actions share
@@ -348,6 +444,31 @@ contract Handler is Base {
         attempt = Attempt(roles, toBuyer, pick % 64 == 0 ? time : FOREVER, balance);
     }
 
+    /// What the table, the vault's balance and the token's manners say of it.
+    function shouldSettle(uint256 i, Attempt memory attempt) private view returns (bool) {
+        Order memory order = orders[i];
+        if (settlements[i] != 0 || attempt.validUntil <= time || attempt.toBuyer > order.amount) return false;
+        return allowed(i, attempt) && (attempt.balance >= order.amount || covered(i, attempt)) && paysSome(i, attempt);
+    }
+
+    function allowed(uint256 i, Attempt memory attempt) private view returns (bool) {
+        if (i == UNUSABLE) return attempt.toBuyer == 0;
+        State memory state = escrow.stateOf(ids[i]);
+        return Table.allows(attempt.roles, attempt.toBuyer, attempt.balance, orders[i], state, time);
+    }
+
+    /// Of a short vault: a refund, what both traders agreed on if it is there, or the default share.
+    function covered(uint256 i, Attempt memory attempt) private view returns (bool) {
+        if (attempt.toBuyer == 0 || attempt.roles & 3 == 3 && attempt.balance >= attempt.toBuyer) return true;
+        return Table.byDefault(attempt.toBuyer, attempt.balance, orders[i], escrow.stateOf(ids[i]), time);
+    }
+
+    function paysSome(uint256 i, Attempt memory attempt) private view returns (bool) {
+        uint256 fee = orders[i].fee * attempt.toBuyer / orders[i].amount;
+        return attempt.balance == 0 || attempt.toBuyer != fee && !refuses(i, buyer) || fee != 0 && !refuses(i, TREASURY)
+            || attempt.balance != attempt.toBuyer && !refuses(i, seller);
+    }
+
     /// The books after a settlement, from the interface's words: share less fee, fee, the rest and any surplus.
     function book(uint256 i, Attempt memory attempt) private {
         Order memory order = orders[i];
@@ -371,13 +492,20 @@ contract Handler is Base {
 
     function pay(uint256 i, address to, uint256 amount) private {
         left[i] += amount;
-        address paidIn = orders[i].token;
+        credit(orders[i].token, to, amount);
+    }
+
+    function credit(address paidIn, address to, uint256 amount) private {
         uint256 lost = paidIn == address(token) ? amount * token.basisPointsRate() / BPS : 0;
         received[paidIn][to] += amount - lost;
     }
 
     function refuses(uint256 i, address to) private view returns (bool) {
-        if (orders[i].token == address(token)) return token.paused() || token.isBlackListed(vault[i]);
+        return refuses(orders[i].token, i, to);
+    }
+
+    function refuses(address paidIn, uint256 i, address to) private view returns (bool) {
+        if (paidIn == address(token)) return token.paused() || token.isBlackListed(vault[i]);
         return refusing.mannerTo(to) != RefusingToken.Manner.Accept;
     }
 
@@ -410,13 +538,15 @@ contract Handler is Base {
         }
     }
 
-    /// All that there is of an order: the tokens in its vault, its tombstone, its state and its claims.
+    /// All that there is of an order: what its vault holds, its tombstone, its state and its claims.
     function digest(uint256 i) private view returns (bytes32) {
         bytes32 id = ids[i];
         State memory state = escrow.stateOf(id);
         return keccak256(
             abi.encode(
                 balanceOf(i),
+                balanceIn(foreign(i), vault[i]),
+                vault[i].balance,
                 vault[i].code.length,
                 state,
                 escrow.claimOf(id, buyer),
