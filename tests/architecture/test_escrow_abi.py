@@ -1,4 +1,4 @@
-"""What the deployed escrow can be told to do: nothing but its verbs, so nobody pauses, owns or upgrades it."""
+"""What the deployed escrow can be told to do: its verbs, so nobody pauses, owns or upgrades it."""
 
 from otc_sdk.artifacts import load
 
