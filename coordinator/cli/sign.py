@@ -195,7 +195,7 @@ def sign_offline(wish: Wish, order: "Order", share: Share, allowed: tuple[Role, 
 
     account = load_account(wish.keystore)
     order.require_safe(Limits())
-    now = latest(int(order.facts.get("chain_time", 0)))
+    now = latest(order.chain_time)
     units, until = agree(wish, order, account.address, share, allowed, now)
     message = order.settlement_message(units, until)
     rows = {
@@ -212,7 +212,12 @@ def sign_offline(wish: Wish, order: "Order", share: Share, allowed: tuple[Role, 
 def agree(
     wish: Wish, order: "Order", signer: str, share: Share, allowed: tuple[Role, ...], now: int
 ) -> tuple[int, int]:
-    """Units to the buyer and validity, once the user has seen and agreed to them."""
+    """Units to the buyer and validity, once the user has seen and agreed to them.
+
+    `now` and what others signed are a server's or a file's word: our own clock bounds them.
+    """
+    from otc_sdk.order import require_soon
+
     role = order.role_of(signer)
     if role not in allowed:
         other = "otc rule" if role is Role.ARBITRATOR else "otc sign"
@@ -229,6 +234,7 @@ def agree(
         raise Refused(f"you signed settlement {wish.counter} already")
     if until <= now:
         raise Refused(f"settlement {wish.counter} is no longer valid: sign a new one")
+    require_soon(until)
     propose(
         f"You sign, as the {role.label}", settlement_rows(order, role, signed, units, until, now)
     )

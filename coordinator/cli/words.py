@@ -49,11 +49,11 @@ def span(seconds: int) -> str:
 
 
 def moment(at: int, now: int) -> str | None:
-    """Local time and how far it is; None for never."""
+    """Local time and how far it is; None for 0, which means never."""
     if at == 0:
         return None
     if at > FAR:
-        return "never"
+        return f"second {at} (in {span(at - now)})"
     local = datetime.fromtimestamp(at).astimezone()
     far = f"in {span(at - now)}" if at > now else f"{span(now - at)} ago"
     return f"{local:%Y-%m-%d %H:%M:%S %Z} ({far})"

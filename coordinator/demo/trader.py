@@ -6,8 +6,9 @@ from typing import Any
 
 from eth_account.signers.local import LocalAccount
 from otc_sdk.chain import EscrowAccount, Sent
-from otc_sdk.client import VALIDITY_SECONDS, Client
+from otc_sdk.client import Client
 from otc_sdk.errors import ApiError, OtcError
+from otc_sdk.order import VALIDITY_SECONDS
 from otc_sdk.platform import Platform
 from otc_sdk.terms import Terms
 from web3 import Web3

@@ -16,7 +16,7 @@ from otc_sdk.asked import require_asked, require_price
 from otc_sdk.deployment import escrow_address
 from otc_sdk.errors import ApiError, TermsError
 from otc_sdk.known_platforms import known
-from otc_sdk.order import Limits, Order
+from otc_sdk.order import VALIDITY_SECONDS, Limits, Order, require_soon
 from otc_sdk.payout import payout
 from otc_sdk.platform import Platform, require_known
 from otc_sdk.roles import Role
@@ -25,11 +25,9 @@ from otc_sdk.terms import Terms
 __all__ = ["Client", "Limits"]
 
 SIGN_IN_SECONDS = 300
-# How long a settlement stays valid unless the caller says otherwise.
-VALIDITY_SECONDS = 7 * 86_400
-# The chain's clock, as the coordinator tells it, may be this much ahead of ours.
-MAX_CLOCK_AHEAD_SECONDS = 60 * 86_400
 STATEMENT = "Sign in to the OTC escrow coordinator."
+# The least time to pay, by our clock, that new terms leave: the deposit must become final first.
+MIN_PAY_AHEAD_SECONDS = 300
 ORDER_ID = re.compile("0x[0-9a-f]{64}")
 ID_PREFIX = re.compile("(0x)?[0-9a-f]{6,64}")
 MAX_LISTED = 200
@@ -203,10 +201,8 @@ class Client(Api):
         """Sign a settlement of an order: this gives the rest to the seller, for good."""
         terms = self.checked_terms(order)
         payout(terms, to_buyer_units)
-        latest = int(time.time()) + MAX_CLOCK_AHEAD_SECONDS
         until = valid_until or self.chain_time() + VALIDITY_SECONDS
-        if until > latest + VALIDITY_SECONDS:
-            raise TermsError(f"refused to sign a settlement that is valid until {until}")
+        require_soon(until)
         order_id = bytes.fromhex(order["id"][2:])
         message = messages.settlement(self.domain, order_id, to_buyer_units, until)
         return self.act(
@@ -241,9 +237,15 @@ class Client(Api):
         return found.terms
 
     def terms_to_enter(self, order: Json) -> Terms:
-        """The same for terms that are to be signed or funded: of the platform as it is now."""
+        """The same for terms to be signed or funded: the platform's of now, with time to pay."""
         terms = self.checked_terms(order)
         require_known(self.pinned, terms, is_new=True)
+        left = terms.pay_by - int(time.time())
+        if left < MIN_PAY_AHEAD_SECONDS:
+            raise TermsError(
+                f"refused: the pay-by time {terms.pay_by} is over, or less than "
+                f"{MIN_PAY_AHEAD_SECONDS} seconds ahead"
+            )
         return terms
 
     def role_in(self, order: Json) -> Role | None:

@@ -18,6 +18,10 @@ Json = dict[str, Any]
 # Saved with an order, so that a machine without a network can sign it.
 SAVED = ("chain_id", "escrow", "token_symbol", "token_decimals")
 MAX_DECIMALS = 36
+# How long a settlement stays valid unless the caller says otherwise.
+VALIDITY_SECONDS = 7 * 86_400
+# The chain's clock, as a coordinator or a file tells it, may be this much ahead of ours.
+MAX_CLOCK_AHEAD_SECONDS = 60 * 86_400
 
 
 @dataclass(frozen=True)
@@ -100,6 +104,14 @@ class Order:
         escrow = self.facts["escrow"]
         return State(int(escrow["refund_requested_at"]), int(escrow["disputed_at"]))
 
+    @property
+    def chain_time(self) -> int:
+        """Unix seconds of the chain when the order was saved; 0 if unknown. Raises TermsError."""
+        told = self.facts.get("chain_time", 0)
+        if type(told) is not int:
+            raise TermsError("not an order: its chain_time is no number")
+        return told
+
     def settlement(self, settlement_id: int) -> Json:
         """A settlement that somebody signed before. Raises TermsError if there is none."""
         known = self.facts.get("settlements", [])
@@ -147,6 +159,17 @@ class Order:
                 horizon > limits.max_horizon_seconds,
                 f"the order may take longer than {limits.max_horizon_seconds} seconds",
             ),
+        )
+
+
+def require_soon(valid_until: int) -> None:
+    """Raise TermsError for a settlement that would stay valid (Unix seconds) for too long."""
+    ahead = valid_until - int(time.time())
+    if ahead > MAX_CLOCK_AHEAD_SECONDS + VALIDITY_SECONDS:
+        days = (MAX_CLOCK_AHEAD_SECONDS + VALIDITY_SECONDS) // 86_400
+        raise TermsError(
+            f"refused to sign a settlement that is valid until {valid_until}: "
+            f"that is {ahead // 86_400:,} days ahead, over {days}"
         )
 
 

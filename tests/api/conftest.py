@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -48,8 +49,10 @@ def http(api: str) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture
-def client(api: str) -> Iterator[Sign]:
-    """`client(account)` is that account's client, signed in; the same at every call."""
+def client(api: str, world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sign]:
+    """`client(account)` is that account's client, signed in; the same at every call. Its clock is
+    the world's, whatever the day of the test."""
+    monkeypatch.setattr("otc_sdk.client.time", SimpleNamespace(time=lambda: world.now))
     made: dict[str, Client] = {}
 
     def sign_in(account: LocalAccount) -> Client:

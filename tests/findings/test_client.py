@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
-from otc_sdk.client import MAX_CLOCK_AHEAD_SECONDS, VALIDITY_SECONDS
+from otc_sdk.client import MIN_PAY_AHEAD_SECONDS
 from otc_sdk.errors import ApiError, TermsError
+from otc_sdk.order import MAX_CLOCK_AHEAD_SECONDS, VALIDITY_SECONDS
 
 from coordinator.cli.session import Refused, fetch
 from tests.chain import account_of
@@ -184,3 +185,15 @@ def test_a_makers_price(client: Told) -> None:
         client.sign_terms(cheap, worst_price="0.93")
     assert not client.signed()
     client.sign_terms(order(), worst_price="0.93")
+
+
+@pytest.mark.parametrize("ahead_seconds", [-86_400, 0, MIN_PAY_AHEAD_SECONDS - 5])
+def test_terms_that_leave_no_time_to_pay(client: Told, ahead_seconds: int) -> None:
+    """Found: terms whose pay-by time was over were signed; the seller could take the refund."""
+    late = order(pay_by=int(time.time()) + ahead_seconds)
+    client.answers["/orders"] = late
+    for act in (lambda: client.sign_terms(late), lambda: client.place_order({"side": "sell"})):
+        with pytest.raises(TermsError, match="pay-by time"):
+            act()
+    assert not client.signed()
+    client.release(late)
