@@ -1,5 +1,8 @@
 """An account that acts on the escrow with its own key and its own gas."""
 
+import os
+import re
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from threading import Lock
@@ -11,7 +14,7 @@ from eth_utils.abi import function_signature_to_4byte_selector
 from web3 import Web3
 from web3.exceptions import ContractLogicError, TimeExhausted, Web3Exception
 from web3.middleware import ExtraDataToPOAMiddleware
-from web3.types import TxParams
+from web3.types import RPCEndpoint, TxParams
 
 from otc_sdk import calls, messages
 from otc_sdk.artifacts import load
@@ -23,6 +26,9 @@ from otc_sdk.terms import EscrowDomain, Terms, vault_address
 RECEIPT_TIMEOUT_SECONDS = 120
 # Room between estimate and limit: a refused payout needs more gas than a taken one.
 GAS_MARGIN_PERCENT = 130
+# The most that one transaction may cost, in wei, unless the caller or the variable says otherwise.
+MAX_FEE_WEI = 10**17
+MAX_FEE = "OTC_MAX_FEE_WEI"
 DECIMALS = function_signature_to_4byte_selector("decimals()")
 
 
@@ -37,12 +43,19 @@ class Sent:
 
 
 def connect(rpc_url: str, chain_id: int | None = None) -> Web3:
-    """A connected client. Raises ChainError if the node is down or on another chain."""
+    """A connected client. Raises ChainError if the node is down or on another chain.
+
+    The node is asked once for its chain: what was verified here is what is signed for later.
+    """
     place = public_part(rpc_url)
     # Without the provider's own retries, a dead node is known at once.
     w3 = Web3(
         Web3.HTTPProvider(
-            rpc_url, request_kwargs={"timeout": 10}, exception_retry_configuration=None
+            rpc_url,
+            request_kwargs={"timeout": 10},
+            exception_retry_configuration=None,
+            cache_allowed_requests=True,
+            cacheable_requests={RPCEndpoint("eth_chainId")},
         )
     )
     # Blocks of BNB chain and other proof-of-authority chains carry longer extra data.
@@ -68,11 +81,24 @@ def public_part(url: str) -> str:
 
 
 class Wallet:
-    """An account that sends transactions with its own key and gas, and waits for each."""
+    """An account that sends transactions with its own key and gas, and waits for each.
 
-    def __init__(self, w3: Web3, account: BaseAccount) -> None:
+    `chain_id` is the chain to sign for, by default the one that `connect` found. `max_fee_wei` is
+    the most that one transaction may cost, by default OTC_MAX_FEE_WEI, else MAX_FEE_WEI: fees are
+    the node's word.
+    """
+
+    def __init__(
+        self,
+        w3: Web3,
+        account: BaseAccount,
+        chain_id: int | None = None,
+        max_fee_wei: int | None = None,
+    ) -> None:
         self.w3 = w3
         self.account = account
+        self.chain_id = chain_id
+        self.max_fee_wei = fee_ceiling() if max_fee_wei is None else max_fee_wei
         # Threads that share a wallet must not take the same nonce.
         self.nonces = Lock()
 
@@ -110,15 +136,26 @@ class Wallet:
         )
 
     def signed(self, call: TxParams) -> bytes:
-        """Raw transaction with gas, fees and the next nonce."""
+        """Raw transaction with gas, fees and the next nonce. Raises ChainError over the ceiling."""
+        gas = self.w3.eth.estimate_gas(call) * GAS_MARGIN_PERCENT // 100
+        price = fees(self.w3)
+        self.require_affordable(gas * price.get("maxFeePerGas", price.get("gasPrice", 0)))
         transaction: Any = {
             **call,
-            "gas": self.w3.eth.estimate_gas(call) * GAS_MARGIN_PERCENT // 100,
+            "gas": gas,
             "nonce": self.w3.eth.get_transaction_count(self.account.address, "pending"),
-            "chainId": self.w3.eth.chain_id,
-            **fees(self.w3),
+            "chainId": self.w3.eth.chain_id if self.chain_id is None else self.chain_id,
+            **price,
         }
         return bytes(self.account.sign_transaction(transaction).raw_transaction)
+
+    def require_affordable(self, cost_wei: int) -> None:
+        """Raise ChainError if a transaction may cost more than the ceiling."""
+        if cost_wei > self.max_fee_wei:
+            raise ChainError(
+                f"refused: by its node this takes up to {cost_wei} wei, over the ceiling of "
+                f"{self.max_fee_wei} wei; {MAX_FEE} sets it"
+            )
 
 
 class EscrowAccount(Wallet):
@@ -128,7 +165,7 @@ class EscrowAccount(Wallet):
     """
 
     def __init__(self, w3: Web3, domain: EscrowDomain, account: BaseAccount) -> None:
-        super().__init__(w3, account)
+        super().__init__(w3, account, domain.chain_id)
         self.domain = domain
         self.contract = w3.eth.contract(
             Web3.to_checksum_address(domain.escrow), abi=load("Escrow")["abi"]
@@ -173,6 +210,14 @@ class EscrowAccount(Wallet):
     def state(self, order_id: bytes) -> State:
         raw = self.contract.functions.stateOf(order_id).call()
         return State(*raw)
+
+
+def fee_ceiling(environ: Mapping[str, str] = os.environ) -> int:
+    """The most that one transaction may cost, in wei. Raises ChainError if the variable is none."""
+    text = environ.get(MAX_FEE) or str(MAX_FEE_WEI)
+    if not re.fullmatch("[0-9]{1,30}", text):
+        raise ChainError(f"{MAX_FEE} is not a whole number of wei")
+    return int(text)
 
 
 def require_decimals(w3: Web3, token: str, told: int) -> None:
