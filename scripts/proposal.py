@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,13 +10,12 @@ from typing import Any
 from eth_account.signers.local import LocalAccount
 from otc_sdk.deployment import open_node
 from otc_sdk.errors import OtcError
-from otc_sdk.keystore import load_account
+from otc_sdk.keystore import KEY_PATTERN, load_account
 from otc_sdk.networks import NETWORKS, find_network
 from otc_sdk.text import plain
 from web3 import Web3
 
 MAX_FILE_BYTES = 1024 * 1024
-KEY = re.compile(r"(.*=)?(0x)?[0-9a-fA-F]{64}")
 
 Command = Callable[[argparse.Namespace], None]
 
@@ -39,7 +37,7 @@ def run(parser: argparse.ArgumentParser, arguments: list[str] | None = None) -> 
 
 def require_no_key(arguments: list[str]) -> None:
     """Raise Refused if an argument looks like a private key, without repeating it."""
-    if any(KEY.fullmatch(argument) for argument in arguments):
+    if any(KEY_PATTERN.fullmatch(text.rpartition("=")[2]) for text in arguments):
         raise Refused(
             "that looks like a private key: process lists and shell histories have it now. Give "
             "it up, and use --keystore, OTC_KEYSTORE or OTC_PRIVATE_KEY"

@@ -1,7 +1,8 @@
 """What people see: one console for results, one for everything else, one boundary for errors."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import typer
@@ -9,6 +10,9 @@ from otc_sdk.errors import OtcError
 from rich.console import Console
 from rich.text import Text
 from typer.core import TyperGroup
+from typer.exceptions import TyperException
+
+from coordinator.cli.words import plain
 
 # Results go to standard output, so that they can be piped; notes and errors do not.
 # soft_wrap keeps a message on one line: logs and pipes cut at lines, terminals wrap by themselves.
@@ -21,14 +25,20 @@ INTERRUPTED = 130
 class Boundary(TyperGroup):
     """Ends every command: a fault that has a name becomes one line and exit code 1.
 
-    Anything else is a bug and keeps its traceback.
+    A wrong argument, which may be a key, is not repeated. Anything else is a bug and keeps its
+    traceback.
     """
+
+    def make_context(self, *arguments: Any, **more: Any) -> Any:
+        with keys_hidden():
+            return super().make_context(*arguments, **more)
 
     def invoke(self, ctx: Any) -> Any:
         try:
-            return super().invoke(ctx)
+            with keys_hidden():
+                return super().invoke(ctx)
         except OtcError as error:
-            message = " ".join(str(error).split())
+            message = plain(" ".join(str(error).split()))
             err.print(Text.assemble(("error: ", "bold red"), message))
             raise typer.Exit(1) from None
         except KeyboardInterrupt:
@@ -36,9 +46,23 @@ class Boundary(TyperGroup):
             raise typer.Exit(INTERRUPTED) from None
 
 
+@contextmanager
+def keys_hidden() -> Iterator[None]:
+    """What the parser says of wrong arguments, without what looks like a private key."""
+    try:
+        yield
+    except TyperException as error:
+        from otc_sdk.keystore import hide_keys
+
+        said = vars(error)
+        if isinstance(said.get("message"), str):
+            said["message"] = hide_keys(said["message"])
+        raise
+
+
 def note(message: str) -> None:
     """Say what is going on, on standard error."""
-    err.print(Text(message))
+    err.print(Text(plain(message)))
 
 
 def show(title: str, rows: Mapping[str, object], as_json: bool) -> None:
@@ -50,4 +74,4 @@ def show(title: str, rows: Mapping[str, object], as_json: bool) -> None:
     width = max(map(len, shown))
     out.print(Text(title, style="bold"))
     for name, value in shown.items():
-        out.print(Text.assemble((name.ljust(width + 2), "dim"), str(value)))
+        out.print(Text.assemble((name.ljust(width + 2), "dim"), plain(value)))

@@ -16,6 +16,7 @@ from otc_sdk.networks import NETWORKS, find_network
 from rich.text import Text
 
 from coordinator.cli.console import err, note
+from coordinator.cli.words import plain
 
 if TYPE_CHECKING:
     from eth_account.signers.base import BaseAccount
@@ -179,7 +180,7 @@ def propose(title: str, rows: Mapping[str, object]) -> None:
     width = max(map(len, shown))
     err.print(Text(title, style="bold"))
     for name, value in shown.items():
-        err.print(Text.assemble((name.ljust(width + 2), "dim"), str(value)))
+        err.print(Text.assemble((name.ljust(width + 2), "dim"), plain(value)))
 
 
 def ask(question: str, yes: bool) -> None:

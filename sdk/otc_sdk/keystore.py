@@ -27,6 +27,9 @@ PASSWORD = "OTC_KEYSTORE_PASSWORD"  # noqa: S105 - the name of a variable
 PASSWORD_FILE = "OTC_KEYSTORE_PASSWORD_FILE"  # noqa: S105 - the name of a variable
 
 KEY_PATTERN = re.compile(r"(0x)?[0-9a-fA-F]{64}")
+# A key somewhere in a text, also one with some digits too few or too many.
+LIKE_A_KEY = re.compile(r"(0x)?[0-9a-fA-F]{60,}")
+SEED_PHRASE_WORDS = 12
 # The usual size is 500 bytes; a path given by mistake may be anything.
 MAX_KEYSTORE_BYTES = 64 * 1024
 
@@ -52,12 +55,25 @@ def load_account(
     if keystore is None and environ.get(KEYSTORE):
         if environ.get(PRIVATE_KEY):
             raise KeystoreError(f"{KEYSTORE} and {PRIVATE_KEY} are both set; unset one")
-        keystore = Path(environ[KEYSTORE])
+        keystore = require_path(Path(environ[KEYSTORE]), KEYSTORE)
     if keystore is not None:
         return unlock(keystore.expanduser(), environ, ask)
     if environ.get(PRIVATE_KEY):
         return from_variable(environ, PRIVATE_KEY)
     raise KeystoreError(f"no account: give --keystore, or set {KEYSTORE} or {PRIVATE_KEY}")
+
+
+def hide_keys(text: str) -> str:
+    """A text for people, without what looks like a private key."""
+    return LIKE_A_KEY.sub("(hidden: it looks like a private key)", text)
+
+
+def require_path(path: Path, name: str = "the keystore's path") -> Path:
+    """The path. Raises KeystoreError if it is a secret put in its place, without repeating it."""
+    text = str(path)
+    if LIKE_A_KEY.fullmatch(path.name) or len(text.split()) >= SEED_PHRASE_WORDS:
+        raise KeystoreError(f"{name} is no file but looks like a key; {PRIVATE_KEY} takes keys")
+    return path
 
 
 def is_configured(keystore: Path | None, environ: Mapping[str, str] = os.environ) -> bool:
@@ -101,6 +117,7 @@ def unlock(path: Path, environ: Mapping[str, str], ask: Ask) -> LocalAccount:
 
 def read(path: Path) -> dict[str, Any]:
     """The keystore's JSON. Raises KeystoreError unless it is of version 3."""
+    require_path(path)
     try:
         with path.open("rb") as file:
             raw = file.read(MAX_KEYSTORE_BYTES + 1)
@@ -136,6 +153,7 @@ def new_password(
     path: Path, *, environ: Mapping[str, str] = os.environ, ask: Ask = getpass.getpass
 ) -> str:
     """The password for a new keystore; a prompt asks twice. Raises KeystoreError."""
+    require_path(path)
     password = given_password(environ)
     if password is None:
         password = ask_for(path, f"New password for {path}: ", ask)
@@ -160,11 +178,14 @@ def given_password(environ: Mapping[str, str]) -> str | None:
 
 
 def password_in(path: Path) -> str:
-    """The password in a file, without the line end. Raises KeystoreError."""
+    """The password in a file, without the line end.
+
+    Raises KeystoreError without the path: it may be the password itself.
+    """
     try:
         password = path.read_text().rstrip("\r\n")
-    except (OSError, UnicodeDecodeError):
-        raise KeystoreError(f"cannot read the password file {path}") from None
+    except (OSError, ValueError):  # the latter: no text, or a path that none can have
+        raise KeystoreError(f"cannot read the password file that {PASSWORD_FILE} names") from None
     if not password:
         raise KeystoreError(f"the password file {path} is empty")
     return password
@@ -181,6 +202,7 @@ def create(path: Path, password: str, scrypt_n: int | None = None) -> str:
     """
     if not password:
         raise KeystoreError("an empty password protects nothing")
+    require_path(path)
     if path.exists() or path.is_symlink():  # before the slow encryption; `place` decides
         raise KeystoreError(f"{path} exists; a keystore is never overwritten")
     account: LocalAccount = Account.create()
