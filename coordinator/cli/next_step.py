@@ -1,6 +1,7 @@
 """What the caller does next with an order, in one sentence with its command."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from otc_sdk.quorum import missing
@@ -22,7 +23,22 @@ WAITING = {
 ID_CHARS = 12
 
 
-def next_step(order: "Order", role: Role, now: int) -> str:
+@dataclass(frozen=True)
+class NodeSays:
+    """What a node of the buyer's own says against paying; None if nothing."""
+
+    fault: str | None
+
+
+def next_step(order: "Order", role: Role, now: int, node: NodeSays | None = None) -> str:
+    """What to do now; `node` is None if nobody asked one.
+
+    Status and settlements are the coordinator's words: nothing of them steers the terminal.
+    """
+    return plain(step(order, role, now, node))
+
+
+def step(order: "Order", role: Role, now: int, node: NodeSays | None) -> str:
     status = str(order.facts["status"])
     settlement = waiting_for(order, role, now)
     if settlement is not None and status not in WAITING:
@@ -31,7 +47,14 @@ def next_step(order: "Order", role: Role, now: int) -> str:
         return WAITING[status]
     if role not in TRADERS:
         return arbitrators(order) if role is Role.ARBITRATOR else "nothing"
+    if is_to_pay(order, role):
+        return payment(order, now, node)
     return STEPS[status](order, role, now) if status in STEPS else f"unknown status {status}"
+
+
+def is_to_pay(order: "Order", role: Role) -> bool:
+    """Whether it is this role's turn to pay, by the coordinator's word."""
+    return role is Role.BUYER and order.facts["status"] == "awaiting_payment"
 
 
 def short(order: "Order") -> str:
@@ -87,17 +110,24 @@ def pending(order: "Order", role: Role, now: int) -> str:
     return f"fund the vault: otc order fund {short(order)}, or transfer to {order.vault}"
 
 
-def awaiting_payment(order: "Order", role: Role, now: int) -> str:
-    overdue = now >= order.terms.pay_by
-    if role is Role.BUYER and overdue:
+def payment(order: "Order", now: int, node: NodeSays | None) -> str:
+    """What a buyer does for a vault that the coordinator calls funded."""
+    if now >= order.terms.pay_by:
         return f"do not pay, it is too late; give the order up: otc sign refund {short(order)}"
-    if role is Role.BUYER:
-        money = fiat(int(order.facts["fiat_amount_minor"]), order.facts["fiat"])
-        method = plain(order.facts["payment_method"])
-        return f"pay {money} by {method}, then otc order paid {short(order)} --reference TEXT"
+    if node is not None and node.fault is not None:
+        return f"do not pay: {node.fault}"
+    money = fiat(int(order.facts["fiat_amount_minor"]), order.facts["fiat"])
+    method = order.facts["payment_method"]
+    pay = f"pay {money} by {method}, then otc order paid {short(order)} --reference TEXT"
+    if node is None:
+        return f"ask a node of yours whether the vault is funded (--rpc-url URL); if so, {pay}"
+    return pay
+
+
+def awaiting_payment(order: "Order", _role: Role, now: int) -> str:
     if order.state.refund_requested_at:
         return refund_due(order, now)
-    if overdue:
+    if now >= order.terms.pay_by:
         return f"no payment came: otc refund request {short(order)}"
     return "wait for the payment"
 

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from otc_sdk.amounts import to_units
-from otc_sdk.errors import AmountError, ApiError
+from otc_sdk.errors import AmountError, ApiError, ChainError
 from otc_sdk.fiat import minor_digits
 from otc_sdk.text import plain
 from rich.table import Table
 from rich.text import Text
 
 from coordinator.cli.console import note, out, show
-from coordinator.cli.next_step import next_step
+from coordinator.cli.next_step import NodeSays, is_to_pay, next_step
 from coordinator.cli.order_view import show_log, show_order, terms_rows
 from coordinator.cli.session import (
     API_URL,
@@ -41,6 +41,15 @@ if TYPE_CHECKING:
 app = typer.Typer(
     name="order", no_args_is_help=True, help="Take ads, fund and follow orders of your own."
 )
+OwnNode = Annotated[
+    str | None,
+    typer.Option(
+        "--rpc-url",
+        envvar="OTC_RPC_URL",
+        help="A node of yours, asked whether the vault is funded. Without one the coordinator is "
+        "believed.",
+    ),
+]
 WATCH_SECONDS = 2
 RETRIED = (0, 503)  # unreachable, unavailable
 UNAUTHORIZED = 401
@@ -93,6 +102,7 @@ def show_one(
         False
     ),
     watch: Annotated[bool, typer.Option("--watch", help="Show every change until Ctrl-C.")] = False,
+    rpc_url: OwnNode = None,
     api: ApiUrl = API_URL,
     keystore: Keystore = None,
     as_json: Json = False,
@@ -102,37 +112,60 @@ def show_one(
     The JSON can be kept: with it you can sign on a machine without a network, and get your tokens
     back from the chain if the coordinator is gone (`--offline` of the other commands).
 
+    A buyer gives a node of their own: without one, that the vault is funded is the coordinator's
+    word, and nobody who took it over pays the fiat back.
+
     Examples:
 
         otc order show 3f9c2a --log
         otc order show 3f9c2a --json > order.json
-        otc order show 3f9c2a --watch
+        otc order show 3f9c2a --watch --rpc-url https://your-node.example
     """
     with signed_in(api, keystore) as client:
         found = fetch(client, order)
-        print_order(client, found, log, as_json, indent=None if watch else 2)
+        print_order(client, found, log, as_json, rpc_url, indent=None if watch else 2)
         if watch:
-            follow(client, found, log, as_json)
+            follow(client, found, log, as_json, rpc_url)
 
 
 def print_order(
-    client: "Client", order: "Order", log: bool, as_json: bool, indent: int | None = 2
+    client: "Client",
+    order: "Order",
+    log: bool,
+    as_json: bool,
+    rpc_url: str | None,
+    indent: int | None = 2,
 ) -> None:
     now = client.chain_time()
     role = order.role_of(client.address)
+    node = ask_node(order, rpc_url) if is_to_pay(order, role) else None
     entries = client.log(order.id) if log else None
     if as_json:
-        extra: dict[str, Any] = {"chain_time": now, "next_step": next_step(order, role, now)}
+        extra: dict[str, Any] = {"chain_time": now, "next_step": next_step(order, role, now, node)}
         if entries is not None:
             extra["log"] = entries
         typer.echo(json.dumps({**order.saved(), **extra}, indent=indent))
         return
-    show_order(order, role, now)
+    show_order(order, role, now, node)
     if entries is not None:
         show_log(entries, now)
 
 
-def follow(client: "Client", order: "Order", log: bool, as_json: bool) -> None:
+def ask_node(order: "Order", rpc_url: str | None) -> NodeSays | None:
+    """What a node of the buyer's own says of the vault; None without one."""
+    from otc_sdk.chain import connect
+    from otc_sdk.funding import require_funded
+
+    if rpc_url is None:
+        return None
+    try:
+        require_funded(connect(rpc_url, order.domain.chain_id), order)
+    except ChainError as error:
+        return NodeSays(str(error))
+    return NodeSays(None)
+
+
+def follow(client: "Client", order: "Order", log: bool, as_json: bool, rpc_url: str | None) -> None:
     """Print the order at each change. An outage is noted once and outlasted."""
     known, noted = order.facts, ""
     try:
@@ -142,7 +175,7 @@ def follow(client: "Client", order: "Order", log: bool, as_json: bool) -> None:
                 found = fetch(client, order.id)
                 if found.facts != known:
                     known = found.facts
-                    print_order(client, found, log, as_json, indent=None)
+                    print_order(client, found, log, as_json, rpc_url, indent=None)
                 noted = ""
             except ApiError as error:
                 noted = outlast(client, error, noted)
@@ -306,6 +339,7 @@ def funding_rows(order: "Order", chain: "EscrowAccount") -> dict[str, object]:
 def paid(
     order: OrderId,
     reference: Annotated[str, typer.Option(help="What the seller finds the payment by.")],
+    rpc_url: OwnNode = None,
     yes: Yes = False,
     api: ApiUrl = API_URL,
     keystore: Keystore = None,
@@ -314,7 +348,8 @@ def paid(
     """Say that you sent the fiat. Also signs a dispute ahead.
 
     The coordinator keeps that signature and brings it to the chain only if the seller asks for a
-    refund. Being paid is never taken back.
+    refund. Being paid is never taken back. With a node of your own you are warned if the vault is
+    not what the coordinator says; it is better to ask by `otc order show` before you pay.
 
     Example:
 
@@ -322,6 +357,9 @@ def paid(
     """
     with signed_in(api, keystore) as client:
         found = fetch(client, order, yes)
+        node = ask_node(found, rpc_url)
+        if node is not None and node.fault is not None:
+            note(f"careful: {node.fault}; if you paid already, open a dispute on chain")
         money = fiat(int(found.facts["fiat_amount_minor"]), found.facts["fiat"])
         ask(f"Did you send {money} by {plain(found.facts['payment_method'])}?", yes)
         print_done(client, client.read(client.mark_paid(found.facts, reference)), "Paid", as_json)

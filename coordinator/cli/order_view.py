@@ -8,21 +8,21 @@ from otc_sdk.text import plain
 from rich.text import Text
 
 from coordinator.cli.console import out, show
-from coordinator.cli.next_step import next_step
+from coordinator.cli.next_step import NodeSays, next_step
 from coordinator.cli.words import alternatives, amount, fiat, moment, outcome, price, short, span
 
 if TYPE_CHECKING:
     from otc_sdk.order import Json, Order
 
 
-def show_order(order: "Order", role: Role, now: int) -> None:
+def show_order(order: "Order", role: Role, now: int, node: NodeSays | None) -> None:
     facts = order.facts
     show(f"Order {order.id}", {**parties(order, role), **money(order), **times(order, now)}, False)
     for settlement in facts["settlements"]:
         out.print(settlement_line(order, settlement, now))
     for transaction in facts["transactions"]:
         out.print(transaction_line(transaction))
-    out.print(Text.assemble(("Next: ", "bold"), next_step(order, role, now)))
+    out.print(Text.assemble(("Next: ", "bold"), next_step(order, role, now, node)))
 
 
 def parties(order: "Order", role: Role) -> dict[str, object]:
