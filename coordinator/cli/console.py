@@ -7,12 +7,11 @@ from typing import Any
 
 import typer
 from otc_sdk.errors import OtcError
+from otc_sdk.text import plain
 from rich.console import Console
 from rich.text import Text
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
-
-from coordinator.cli.words import plain
 
 # Results go to standard output, so that they can be piped; notes and errors do not.
 # soft_wrap keeps a message on one line: logs and pipes cut at lines, terminals wrap by themselves.

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from otc_sdk.errors import ChainError, OtcError, TermsError
 from otc_sdk.networks import NETWORKS, find_network
+from otc_sdk.text import plain
 from rich.text import Text
 
 from coordinator.cli.console import err, note
-from coordinator.cli.words import plain
 
 if TYPE_CHECKING:
     from eth_account.signers.base import BaseAccount
