@@ -38,9 +38,10 @@ contract UnwillingParty {
 /// request and dispute: what `settle` pays and to whom, for every set of roles that the table names; that it settles
 /// once, in two steps: whoever settles leaves the vault with code, and over that code nothing settles; and that
 /// coordinator and arbitrator together move nothing.
-/// Assumed: the terms are the ones below (they are hashed, and a hash of unknowns is beyond the prover; amount and
-/// fee are odd numbers so that every division leaves a rest; in the proof of the fee they are unknown, but short); an account signs by ERC-1271 or as the sender, so that
-/// ECDSA is left out; the token is `ProofToken`; at most one signature of each role is given.
+/// Assumed: the terms are the ones below (products of long unknowns are beyond the prover; amount and fee are odd
+/// numbers so that every division leaves a rest; the fee's own proof has them unknown, but short); an account signs by
+/// ERC-1271 or as the sender, so that ECDSA is left out; the token is `ProofToken`; at most one signature of each role
+/// is given.
 contract EscrowProof {
     Vm private constant vm = Vm(address(uint160(uint256(keccak256("hevm cheat code")))));
 
