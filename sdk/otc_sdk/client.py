@@ -172,9 +172,8 @@ class Client(Api):
         a maker's program gives that of its ad, for the order's price is the coordinator's word.
         """
         terms = self.terms_to_enter(order)
-        if worst_price is not None:
-            found = self.read(order)
-            require_price(found, found.role_of(self.address), worst_price)
+        found = self.read(order)
+        require_price(found, found.role_of(self.address), worst_price)
         return self.act(order, "terms-signature", signature=self.sign(terms.signable(self.domain)))
 
     def mark_paid(self, order: Json, reference: str) -> Json:
