@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import rlp
-from otc_sdk.chain import MAX_FEE_WEI, EscrowAccount, Wallet, connect, fee_ceiling, read_domain
+from otc_sdk.chain import MAX_FEE_WEI, EscrowAccount, Wallet, connect, fee_ceiling
 from otc_sdk.errors import ChainError
 from otc_sdk.terms import EscrowDomain
 
@@ -86,7 +86,6 @@ def test_the_chain_that_was_verified_is_signed_for(liar: Liar) -> None:
     w3, account = connect(liar.url, SEPOLIA), account_of("seller")
     wallets: list[Wallet] = [
         EscrowAccount(w3, EscrowDomain(SEPOLIA, ESCROW), account),
-        EscrowAccount(w3, read_domain(w3, ESCROW), account),
         Wallet(w3, account),
     ]
     for wallet in wallets:
