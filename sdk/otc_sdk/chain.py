@@ -62,7 +62,7 @@ def connect(rpc_url: str, chain_id: int | None = None) -> Web3:
     w3.middleware_onion.inject(ExtraDataToPOAMiddleware, layer=0)
     try:
         actual = w3.eth.chain_id
-    except (OSError, Web3Exception, ValueError, TypeError) as error:  # also: not JSON-RPC at all
+    except (OSError, Web3Exception, ValueError, TypeError, AttributeError) as error:  # no JSON-RPC
         raise ChainError(f"no node answers at {place}: {fault(error)}") from error
     if chain_id is not None and actual != chain_id:
         raise ChainError(f"the node at {place} is on chain {actual}, not {chain_id}")
