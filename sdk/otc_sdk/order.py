@@ -66,6 +66,8 @@ class Order:
             symbol, decimals = str(platform["token_symbol"]), int(platform["token_decimals"])
             order = cls(domain, terms, symbol, decimals, facts)
             require_consistent(order)
+            for settlement in facts.get("settlements", []):
+                require_readable(settlement)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise TermsError(f"not an order: {type(error).__name__} {error}") from error
         return order
@@ -187,6 +189,16 @@ def require_consistent(order: Order) -> None:
         (str(terms.amount_units) != facts["amount_units"], "the amounts differ"),
         (not 0 <= order.decimals <= MAX_DECIMALS, "the token's decimals are absurd"),
     )
+
+
+def require_readable(settlement: Json) -> None:
+    """Raise KeyError, TypeError or ValueError unless it has what a settlement has."""
+    numbers = settlement["id"], settlement["valid_until"]
+    if any(type(number) is not int for number in numbers):
+        raise TypeError("of a settlement's id or valid_until")
+    int(settlement["to_buyer_units"])
+    for name in settlement["signatures"]:
+        Role[name.upper()]
 
 
 def refuse_first(*checks: tuple[bool, str]) -> None:

@@ -45,6 +45,18 @@ def test_a_clock_that_is_none(tmp_path: Path) -> None:
         refused(release(tmp_path, chain_time=clock), "chain_time is no number")
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [{"id": "7"}, {"valid_until": None}, {"to_buyer_units": "all"}, {"signatures": ["nobody"]},
+     {"signatures": 1}],
+)  # fmt: skip
+def test_a_settlement_that_is_none(tmp_path: Path, wrong: dict[str, Any]) -> None:
+    """Found: a traceback."""
+    theirs = {"id": 7, "to_buyer_units": "5", "valid_until": 9, "signatures": ["buyer"]}
+    for settlements in ([theirs | wrong], [{}], [None], 5):
+        refused(release(tmp_path, "--counter", "7", settlements=settlements), "not an order")
+
+
 def test_what_another_signed(tmp_path: Path) -> None:
     """Found: so did the settlement that was countersigned, shown as valid until "never"."""
     theirs = {"id": 7, "to_buyer_units": str(AMOUNT), "valid_until": FOR_EVER,
